@@ -1,0 +1,165 @@
+/**
+ * The platform contract: what a way of running guest code gives to whoever answers its system calls.
+ * Addresses, lengths and file offsets are safe integers; user addresses are below 2^47.
+ */
+import type { AccessType } from './access.js';
+import type { FileRange } from './file-range.js';
+import type { Registers } from './registers.js';
+
+/** Why a switch returned. */
+export const SwitchResult = {
+  /** A system call: its number in rax, its arguments in their registers, rip behind the instruction. */
+  Syscall: 0,
+  /** An exception: the registers' report holds the siginfo. */
+  Signal: 1,
+  /** `interrupt()`, or spuriously; the registers are those of the interrupted instruction. */
+  Interrupt: 2,
+  /** Another context may have run on this CPU since; nothing of the guest has run in this switch. */
+  CpuPreempted: 3,
+} as const;
+export type SwitchResult = (typeof SwitchResult)[keyof typeof SwitchResult];
+
+/** What an exception means to Linux. The fields of siginfo_t for a fault (sigaction(2)). */
+export interface SignalInfo {
+  readonly signo: number;
+  /** `si_code`. */
+  readonly code: number;
+  /** `si_addr`. */
+  readonly address: number;
+  /** SIGSEGV and SIGBUS: what the instruction tried. 0 where unknown. */
+  readonly access: AccessType;
+  /** The instruction may be a CPUID that the host made fault. */
+  readonly maybeCpuid: boolean;
+}
+
+/** The execution context of one thread. Bound to no vCPU. */
+export interface Context {
+  /**
+   * Runs the thread in `addressSpace` from `registers` until something must be answered; the event loop stays
+   * free meanwhile. `registers` must not be touched before the promise settles. `cpu` is the CPU number the
+   * caller relies on, or -1.
+   */
+  switch(addressSpace: AddressSpace, registers: Registers, cpu: number): Promise<SwitchResult>;
+  /**
+   * The same on the calling thread, which is blocked meanwhile. With a `budget` in microseconds the switch
+   * returns `Interrupt` soon after the guest has run so long.
+   */
+  switchSync(
+    addressSpace: AddressSpace,
+    registers: Registers,
+    cpu: number,
+    budget?: number,
+  ): SwitchResult;
+  /** Makes the switch under way return `Interrupt`, or the next one if there is none. */
+  interrupt(): void;
+  /** Number of the CPU this context last ran on, -1 before it has run. */
+  readonly cpu: number;
+  /**
+   * Copies of the extended state in the XSAVE area's standard format (SDM volume 1, section 13.4); not while a
+   * switch is under way.
+   */
+  getExtendedState(): Uint8Array;
+  setExtendedState(state: Uint8Array): void;
+  dispose(): void;
+}
+
+/** Access to guest memory through the mappings of an address space. Nothing is read or written beyond a fault. */
+export interface AddressSpaceIO {
+  /** Copies guest memory at `address` into `dst`. @throws {SegmentationFault} with the count done */
+  copyIn(address: number, dst: Uint8Array): void;
+  /** Copies `src` to guest memory at `address`. @throws {SegmentationFault} with the count done */
+  copyOut(address: number, src: Uint8Array): void;
+  /** @throws {SegmentationFault} with the count done */
+  zeroOut(address: number, length: number): void;
+  /** As `copyIn`, but gives the count of bytes copied before the first address that faults, and throws nothing. */
+  tryCopyIn(address: number, dst: Uint8Array): number;
+  /** As `copyOut`, but gives the count of bytes copied before the first address that faults, and throws nothing. */
+  tryCopyOut(address: number, src: Uint8Array): number;
+  /** Atomic exchange. `address` is a multiple of 4. @throws {SegmentationFault} */
+  swapUint32(address: number, value: number): number;
+  /** Atomic compare and exchange; gives the value before. `address` is a multiple of 4. @throws {SegmentationFault} */
+  compareAndSwapUint32(address: number, expected: number, value: number): number;
+}
+
+/** A virtual address space in which contexts run. */
+export interface AddressSpace extends AddressSpaceIO {
+  /**
+   * Maps `range` of the host file `fd`, shared, at `address`, replacing what is mapped there. With `precommit`
+   * host memory is committed when possible. `address` and `range` page-aligned, `range` and `access` not empty.
+   */
+  mapFile(
+    address: number,
+    fd: number,
+    range: FileRange,
+    access: AccessType,
+    precommit: boolean,
+  ): void;
+  /** After it returns no vCPU uses a mapping of [address, address + length). */
+  unmap(address: number, length: number): void;
+  /** Ends the address space. Twice is safe. */
+  release(): void;
+}
+
+/** A host file that can be mapped into an address space. */
+export interface File {
+  mapInto(
+    addressSpace: AddressSpace,
+    address: number,
+    range: FileRange,
+    access: AccessType,
+    precommit: boolean,
+  ): void;
+  /**
+   * Views on the file's own mapping, in order, covering `range` (which need not be page-aligned). Valid as long
+   * as a reference is held.
+   */
+  mapInternal(range: FileRange, access: AccessType): Uint8Array[];
+  incRef(range: FileRange): void;
+  /** Matches an earlier `incRef`, or the reference that `allocate` gave. */
+  decRef(range: FileRange): void;
+}
+
+/** What an allocation is for, in the memory accounts. */
+export const MemoryKind = {
+  System: 0,
+  Anonymous: 1,
+  PageCache: 2,
+  Tmpfs: 3,
+} as const;
+export type MemoryKind = (typeof MemoryKind)[keyof typeof MemoryKind];
+
+/** The file that guest pages come from. */
+export interface Memory extends File {
+  /**
+   * Pages that read as zeroes, with one reference. `length` page-aligned, not 0.
+   * @throws {OutOfMemoryError} where the limit would be passed
+   */
+  allocate(length: number, kind: MemoryKind): FileRange;
+  /** Gives the pages' contents back to the host; they read as zeroes after. */
+  decommit(range: FileRange): void;
+  /** Bytes allocated. */
+  readonly allocated: number;
+  /** Bytes that may be allocated at most. */
+  readonly limit: number;
+  /** Bytes of the host's memory that the file occupies. */
+  totalUsage(): number;
+  destroy(): void;
+}
+
+export interface Platform {
+  readonly supportsAddressSpaceIO: boolean;
+  readonly cooperativelySchedulesAddressSpace: boolean;
+  readonly detectsCpuPreemption: boolean;
+  /** Alignment worth choosing for optional mappings, in bytes; 0 where page count costs nothing. */
+  readonly mapUnit: number;
+  readonly minUserAddress: number;
+  /** First address behind the last mappable one. */
+  readonly maxUserAddress: number;
+  /** A new address space; or a promise to await before asking again. */
+  newAddressSpace(mappingsId?: object): AddressSpace | Promise<void>;
+  newContext(): Context;
+  readonly memory: Memory;
+  /** Makes every switch under way, and the next of every context, return `CpuPreempted`. */
+  preemptAllCpus(): Promise<void>;
+  dispose(): void;
+}

@@ -1,0 +1,27 @@
+import type { AccessType } from './access.js';
+
+/** `Memory.allocate` would pass the memory limit. */
+export class OutOfMemoryError extends Error {
+  override readonly name = 'OutOfMemoryError';
+}
+
+/** The user of a platform asked for what it cannot do; the message says what to do instead. */
+export class PlatformError extends Error {
+  override readonly name = 'PlatformError';
+}
+
+/** An `AddressSpaceIO` call met an address that is not mapped, or not with the access it needs. */
+export class SegmentationFault extends Error {
+  override readonly name = 'SegmentationFault';
+
+  constructor(
+    /** The first address that could not be accessed. */
+    readonly address: number,
+    /** Bytes done before it. */
+    readonly done: number,
+    /** `Access.Read` or `Access.Write`. */
+    readonly access: AccessType,
+  ) {
+    super(`segmentation fault at 0x${address.toString(16)}`);
+  }
+}
