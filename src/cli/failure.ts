@@ -1,0 +1,34 @@
+/** How the command fails: one clear line on standard error, what to do, a status, and no stack trace. */
+import { writeSync } from 'node:fs';
+import { Status } from './exit-status.js';
+
+const STDERR = 2;
+
+/** A failure with a status of its own; the message is complete as it is. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
+
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+/** Writes a line to standard error at once; a standard error that is closed changes nothing. */
+export function say(line: string): void {
+  try {
+    writeSync(STDERR, `${line}\n`);
+  } catch {
+    // Nobody is there to be told.
+  }
+}
+
+/** Says what went wrong and gives the status to exit with. RINGFENCE_DEBUG=1 adds the stack trace. */
+export function reportFailure(error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error);
+  say(`ringfence: ${message}`);
+  if (process.env.RINGFENCE_DEBUG && error instanceof Error && error.stack) say(error.stack);
+  return error instanceof CommandFailure ? error.status : Status.Failure;
+}
