@@ -1,6 +1,14 @@
 /** The memory of one process: its mappings, and the way into them for system calls. */
-import type { AccessType } from '../../platform/access.js';
+import { Access, type AccessType } from '../../platform/access.js';
+import { PAGE_SIZE, pageRoundDown, pageRoundUp } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
+import type { GuestAddressSpace, GuestMemory } from '../guest.js';
+import { Rlimit, type ResourceLimits } from '../task/resource-limits.js';
+import type { AddressLayout } from './address-layout.js';
+import { ACCERR, MAPERR, Pager, type Fault } from './pager.js';
+import { ResidentPages } from './resident-pages.js';
+import { Vma, type VmaAttributes } from './vma.js';
+import { STACK_GUARD_GAP, VmaSet } from './vma-set.js';
 
 /** One mapping, as /proc/PID/maps describes it (proc(5)). */
 export interface VmaDescription {
@@ -17,24 +25,220 @@ export interface VmaDescription {
   readonly inode: number;
 }
 
+export interface MemoryManagerParts {
+  readonly addressSpace: GuestAddressSpace;
+  readonly memory: GuestMemory;
+  readonly layout: AddressLayout;
+  readonly limits: ResourceLimits;
+}
+
+/** Where the kernel put what belongs to the program itself (`struct mm_struct`). */
+export interface ProgramLayout {
+  startCode: number;
+  endCode: number;
+  startData: number;
+  endData: number;
+  startStack: number;
+  argStart: number;
+  argEnd: number;
+  envStart: number;
+  envEnd: number;
+  /** The auxiliary vector as it lies on the stack, for /proc/PID/auxv. */
+  auxv: Uint8Array;
+}
+
+const STRING_CHUNK = 256;
+/** A stack grows by more than the page touched, so that the next pages come with it. */
+const STACK_STEP = 64 * 1024;
+
 export class MemoryManager {
+  readonly addressSpace: GuestAddressSpace;
+  readonly memory: GuestMemory;
+  readonly layout: AddressLayout;
+  readonly limits: ResourceLimits;
+  readonly vmas = new VmaSet();
+  readonly pages: ResidentPages;
+  readonly pager: Pager;
+  /** The heap: from `startBrk` to the program break, brk(2). */
+  startBrk = 0;
+  brk = 0;
+  readonly program: ProgramLayout = {
+    startCode: 0,
+    endCode: 0,
+    startData: 0,
+    endData: 0,
+    startStack: 0,
+    argStart: 0,
+    argEnd: 0,
+    envStart: 0,
+    envEnd: 0,
+    auxv: new Uint8Array(0),
+  };
+  readonly #scratch = Buffer.alloc(PAGE_SIZE);
+  #released = false;
+
+  constructor(parts: MemoryManagerParts) {
+    this.addressSpace = parts.addressSpace;
+    this.memory = parts.memory;
+    this.layout = parts.layout;
+    this.limits = parts.limits;
+    this.pages = new ResidentPages(parts.addressSpace, parts.memory);
+    this.pager = new Pager(this.pages);
+  }
+
+  /** Resolves an access that faulted: 0 where it may be repeated, else the signal it brings. */
+  handleFault(address: number, access: AccessType): Fault | 0 {
+    if (address >= this.layout.top) return MAPERR;
+    const page = pageRoundDown(address);
+    const vma = this.vmas.find(page) ?? this.#growStack(page);
+    if (vma === undefined) return MAPERR;
+    const kind = access === 0 ? Access.Read : access;
+    if (!vma.permits(kind)) return ACCERR;
+    return this.pager.fault(vma, page, kind);
+  }
+
   /** Bytes copied from the guest; fewer than asked means EFAULT at that point. */
-  copyIn(_address: number, _dst: Uint8Array): number {
-    return 0;
+  copyIn(address: number, dst: Uint8Array): number {
+    const length = Math.min(dst.length, this.layout.top - address);
+    if (length <= 0) return 0;
+    let done = 0;
+    let stuckAt = -1;
+    for (;;) {
+      done += this.addressSpace.tryCopyIn(
+        address + done,
+        done === 0 && length === dst.length ? dst : dst.subarray(done, length),
+      );
+      if (done >= length || done === stuckAt) return done;
+      if (this.handleFault(address + done, Access.Read) !== 0) return done;
+      stuckAt = done;
+    }
   }
 
   /** Bytes copied to the guest; fewer than asked means EFAULT at that point. */
-  copyOut(_address: number, _src: Uint8Array): number {
-    return 0;
+  copyOut(address: number, src: Uint8Array): number {
+    const length = Math.min(src.length, this.layout.top - address);
+    if (length <= 0) return 0;
+    let done = 0;
+    let stuckAt = -1;
+    for (;;) {
+      done += this.addressSpace.tryCopyOut(
+        address + done,
+        done === 0 && length === src.length ? src : src.subarray(done, length),
+      );
+      if (done >= length || done === stuckAt) return done;
+      if (this.handleFault(address + done, Access.Write) !== 0) return done;
+      stuckAt = done;
+    }
+  }
+
+  /** All of it copied in: whether it was. */
+  read(address: number, dst: Uint8Array): boolean {
+    return this.copyIn(address, dst) === dst.length;
+  }
+
+  /** All of it copied out: 0, or -EFAULT. */
+  write(address: number, src: Uint8Array): number {
+    return this.copyOut(address, src) === src.length ? 0 : -Errno.EFAULT;
   }
 
   /** A NUL-terminated string of at most `max` bytes without its NUL, in Latin-1; or -EFAULT, -ENAMETOOLONG. */
-  readCString(_address: number, _max: number): string | number {
-    return -Errno.EFAULT;
+  readCString(address: number, max: number): string | number {
+    let text = '';
+    for (let at = address; ; ) {
+      const room = PAGE_SIZE - (at % PAGE_SIZE);
+      const wanted = Math.min(room, text === '' ? STRING_CHUNK : PAGE_SIZE);
+      const count = this.copyIn(at, this.#scratch.subarray(0, wanted));
+      const end = this.#scratch.subarray(0, count).indexOf(0);
+      text += this.#scratch.toString('latin1', 0, end < 0 ? count : end);
+      if (text.length > max) return -Errno.ENAMETOOLONG;
+      if (end >= 0) return text;
+      if (count < wanted) return -Errno.EFAULT;
+      at += count;
+    }
   }
 
-  /** Mappings in ascending order, neighbours that look alike merged. */
+  /** Mappings in ascending order. */
   *describe(): Iterable<VmaDescription> {
-    // filled in below
+    for (const vma of this.vmas) {
+      yield {
+        start: vma.start,
+        end: vma.end,
+        access: vma.access,
+        shared: vma.shared,
+        offset: vma.file === undefined ? 0 : vma.offset,
+        name: this.#nameOf(vma),
+        device: vma.file?.device ?? 0,
+        inode: vma.file?.inode ?? 0,
+      };
+    }
+  }
+
+  /** Bytes mapped, and bytes resident: VmSize and VmRSS of /proc/PID/status. */
+  get totalBytes(): number {
+    return this.vmas.totalBytes;
+  }
+
+  get residentBytes(): number {
+    return this.pages.bytes;
+  }
+
+  /** Adds a mapping where nothing is mapped. */
+  insertVma(start: number, end: number, attributes: VmaAttributes, offset: number): Vma {
+    const vma = new Vma(start, end, attributes, offset, (area, from, to, truncated) => {
+      this.#invalidate(area, from, to, truncated);
+    });
+    return this.vmas.insert(vma);
+  }
+
+  /** Whether `bytes` more may be mapped, and counted as data: RLIMIT_AS, RLIMIT_DATA. */
+  mayExpand(bytes: number, isData: boolean): boolean {
+    if (this.vmas.totalBytes + bytes > this.limits.soft(Rlimit.As)) return false;
+    return !isData || this.vmas.dataBytes + bytes <= this.limits.soft(Rlimit.Data);
+  }
+
+  /** Ends the address space and gives every frame back. Twice is safe. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.vmas.clear();
+    this.addressSpace.release();
+    this.pages.releaseAll();
+  }
+
+  #invalidate(vma: Vma, start: number, end: number, truncated: boolean): void {
+    if (this.#released) return;
+    this.pages.drop(
+      pageRoundDown(start),
+      Math.min(pageRoundUp(end), vma.end),
+      !truncated,
+    );
+  }
+
+  /** Extends a mapping that grows downwards to `page`, within RLIMIT_STACK and its guard gap. */
+  #growStack(page: number): Vma | undefined {
+    const vma = this.vmas.findFrom(page);
+    if (vma?.growsDown !== true || page < STACK_GUARD_GAP) return undefined;
+    const start = page - (page % STACK_STEP);
+    if (this.#stackMayReach(vma, start)) this.vmas.resize(vma, start, vma.end);
+    else if (this.#stackMayReach(vma, page)) this.vmas.resize(vma, page, vma.end);
+    else return undefined;
+    return vma;
+  }
+
+  #stackMayReach(vma: Vma, start: number): boolean {
+    if (vma.end - start > this.limits.soft(Rlimit.Stack)) return false;
+    if (!this.mayExpand(vma.start - start, false)) return false;
+    const below = this.vmas.findBelow(start);
+    // An inaccessible mapping below is the program's own guard; Linux lets the stack come up to it.
+    if (below === undefined) return true;
+    return below.end + (below.access === 0 ? 0 : STACK_GUARD_GAP) <= start;
+  }
+
+  #nameOf(vma: Vma): string {
+    if (vma.file !== undefined) return vma.file.name;
+    if (vma.start < this.brk && vma.end > this.startBrk) return '[heap]';
+    const stack = this.program.startStack;
+    return vma.start <= stack && stack < vma.end ? '[stack]' : '';
   }
 }
+

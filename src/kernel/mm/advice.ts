@@ -1,0 +1,125 @@
+/** madvise(2), msync(2), mincore(2), mlock(2). */
+import { Access } from '../../platform/access.js';
+import { PAGE_SIZE, isPageAligned, pageRoundUp } from '../../platform/file-range.js';
+import { Errno } from '../abi/errno.js';
+import { MS_ASYNC, MS_INVALIDATE, MS_SYNC, Madvise } from '../abi/mman.js';
+import type { MemoryManager } from './memory-manager.js';
+import type { Vma } from './vma.js';
+
+/** Advice that changes nothing a program can see. */
+const HINTS: ReadonlySet<number> = new Set([
+  Madvise.Normal,
+  Madvise.Random,
+  Madvise.Sequential,
+  Madvise.WillNeed,
+  Madvise.Mergeable,
+  Madvise.Unmergeable,
+  Madvise.HugePage,
+  Madvise.NoHugePage,
+  Madvise.DontDump,
+  Madvise.DoDump,
+  Madvise.Cold,
+  Madvise.PageOut,
+  Madvise.Collapse,
+  // Matter only to a fork.
+  Madvise.DontFork,
+  Madvise.DoFork,
+  Madvise.WipeOnFork,
+  Madvise.KeepOnFork,
+]);
+
+export function madvise(
+  mm: MemoryManager,
+  address: number,
+  length: number,
+  advice: number,
+): number {
+  const known = HINTS.has(advice) || advice in ACTIONS;
+  if (advice === Madvise.HwPoison || advice === Madvise.SoftOffline) return -Errno.EPERM;
+  if (!known || !isPageAligned(address)) return -Errno.EINVAL;
+  const end = address + pageRoundUp(length);
+  if (end > mm.layout.top) return length === 0 ? 0 : -Errno.ENOMEM;
+  const action = ACTIONS[advice];
+  let at = address;
+  let holes = false;
+  for (const vma of mm.vmas.overlapping(address, end)) {
+    if (vma.start > at) holes = true;
+    const result = action?.(mm, vma, Math.max(vma.start, address), Math.min(vma.end, end)) ?? 0;
+    if (result !== 0) return result;
+    at = vma.end;
+  }
+  return holes || at < end ? -Errno.ENOMEM : 0;
+}
+
+type Action = (mm: MemoryManager, vma: Vma, start: number, end: number) => number;
+
+function dropPages(mm: MemoryManager, _vma: Vma, start: number, end: number): number {
+  mm.pages.drop(start, end);
+  return 0;
+}
+
+function freePages(mm: MemoryManager, vma: Vma, start: number, end: number): number {
+  return vma.file === undefined ? dropPages(mm, vma, start, end) : -Errno.EINVAL;
+}
+
+function populate(access: number): Action {
+  return (mm, vma, start, end) => {
+    if (!vma.permits(access)) return -Errno.EINVAL;
+    return mm.pager.populate(vma, start, end, access) === 0 ? 0 : -Errno.EFAULT;
+  };
+}
+
+const ACTIONS: Readonly<Record<number, Action>> = {
+  [Madvise.DontNeed]: dropPages,
+  [Madvise.DontNeedLocked]: dropPages,
+  [Madvise.Free]: freePages,
+  [Madvise.PopulateRead]: populate(Access.Read),
+  [Madvise.PopulateWrite]: populate(Access.Write),
+};
+
+export function msync(mm: MemoryManager, address: number, length: number, flags: number): number {
+  if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) !== 0) return -Errno.EINVAL;
+  if ((flags & MS_ASYNC) !== 0 && (flags & MS_SYNC) !== 0) return -Errno.EINVAL;
+  if (!isPageAligned(address)) return -Errno.EINVAL;
+  const end = address + pageRoundUp(length);
+  if (end > mm.layout.top) return -Errno.ENOMEM;
+  for (const vma of mm.vmas.overlapping(address, end)) {
+    if ((flags & MS_SYNC) === 0 || !vma.shared) continue;
+    const from = vma.fileOffsetOf(Math.max(vma.start, address));
+    const result = vma.file?.mappable.sync?.(from, vma.fileOffsetOf(Math.min(vma.end, end))) ?? 0;
+    if (result !== 0) return result;
+  }
+  return mm.vmas.covers(address, end) ? 0 : -Errno.ENOMEM;
+}
+
+/** Pages reported at a time, so that the answer's buffer stays small. */
+const MINCORE_PAGES = 4096;
+
+export function mincore(mm: MemoryManager, address: number, length: number, into: number): number {
+  if (!isPageAligned(address)) return -Errno.EINVAL;
+  const end = address + pageRoundUp(length);
+  if (end > mm.layout.top) return -Errno.ENOMEM;
+  const vector = Buffer.alloc(MINCORE_PAGES);
+  for (let at = address, out = into; at < end; ) {
+    const next = Math.min(at + MINCORE_PAGES * PAGE_SIZE, end);
+    if (!mm.vmas.covers(at, next)) return -Errno.ENOMEM;
+    vector.fill(0);
+    for (const run of mm.pages.overlapping(at, next)) {
+      const from = (Math.max(run.start, at) - at) / PAGE_SIZE;
+      vector.fill(1, from, (Math.min(run.end, next) - at) / PAGE_SIZE);
+    }
+    const count = (next - at) / PAGE_SIZE;
+    if (mm.write(out, vector.subarray(0, count)) !== 0) return -Errno.EFAULT;
+    out += count;
+    at = next;
+  }
+  return 0;
+}
+
+/** Guest memory is never swapped out, so locking only checks. */
+export function mlock(mm: MemoryManager, address: number, length: number): number {
+  const start = address - (address % PAGE_SIZE);
+  const end = pageRoundUp(address + length);
+  if (end > mm.layout.top) return -Errno.ENOMEM;
+  return mm.vmas.covers(start, end) ? 0 : -Errno.ENOMEM;
+}

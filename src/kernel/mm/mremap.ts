@@ -1,0 +1,97 @@
+/** mremap(2). */
+import { isPageAligned, pageRoundUp } from '../../platform/file-range.js';
+import { Errno } from '../abi/errno.js';
+import { MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi/mman.js';
+import { MMAP_MIN_ADDRESS } from './address-layout.js';
+import type { MemoryManager } from './memory-manager.js';
+import { MAX_MAP_COUNT, discard, findFree } from './mmap.js';
+import type { Vma } from './vma.js';
+
+export function mremap(
+  mm: MemoryManager,
+  oldAddress: number,
+  oldLength: number,
+  newLength: number,
+  flags: number,
+  newAddress: number,
+): number {
+  const oldSize = pageRoundUp(oldLength);
+  const newSize = pageRoundUp(newLength);
+  const fixed = (flags & MREMAP_FIXED) !== 0;
+  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) !== 0 || !isPageAligned(oldAddress)) {
+    // MREMAP_DONTUNMAP came with Linux 5.7: a program must cope without it.
+    return -Errno.EINVAL;
+  }
+  if (fixed && (flags & MREMAP_MAYMOVE) === 0) return -Errno.EINVAL;
+  if (newSize === 0 || newSize > mm.layout.top) return -Errno.EINVAL;
+  if (oldAddress + oldSize > mm.layout.top) return -Errno.EFAULT;
+  if (fixed) {
+    const problem = checkTarget(mm, oldAddress, oldSize, newAddress, newSize);
+    if (problem !== 0) return problem;
+  } else if (newSize <= oldSize && oldSize !== 0) {
+    if (!mm.vmas.occupied(oldAddress, oldAddress + 1)) return -Errno.EFAULT;
+    if (newSize < oldSize) discard(mm, oldAddress + newSize, oldAddress + oldSize);
+    return oldAddress;
+  }
+  const vma = mm.vmas.find(oldAddress);
+  if (vma === undefined) return -Errno.EFAULT;
+  // Old size 0 duplicates a shared mapping; on a private one it makes no sense.
+  if (oldSize === 0 && !vma.shared) return -Errno.EINVAL;
+  const kept = Math.min(oldSize, newSize);
+  if (oldAddress + kept > vma.end) return -Errno.EFAULT;
+  if (!mm.mayExpand(Math.max(newSize - oldSize, 0), vma.isData)) return -Errno.ENOMEM;
+  if (vma.isData && !vma.noReserve && newSize > mm.memory.limit) return -Errno.ENOMEM;
+  if (!fixed && oldSize !== 0 && growsInPlace(mm, vma, oldAddress, oldSize, newSize)) {
+    return oldAddress;
+  }
+  if ((flags & MREMAP_MAYMOVE) === 0 || mm.vmas.count + 3 >= MAX_MAP_COUNT) return -Errno.ENOMEM;
+  const target = fixed ? newAddress : findFree(mm, newSize);
+  if (target < 0) return target;
+  if (fixed) discard(mm, target, target + newSize);
+  return move(mm, oldAddress, oldSize, newSize, target);
+}
+
+function checkTarget(
+  mm: MemoryManager,
+  oldAddress: number,
+  oldSize: number,
+  newAddress: number,
+  newSize: number,
+): number {
+  if (!isPageAligned(newAddress) || newAddress + newSize > mm.layout.top) return -Errno.EINVAL;
+  if (oldAddress + oldSize > newAddress && newAddress + newSize > oldAddress) return -Errno.EINVAL;
+  return newAddress < MMAP_MIN_ADDRESS ? -Errno.EPERM : 0;
+}
+
+function growsInPlace(
+  mm: MemoryManager,
+  vma: Vma,
+  address: number,
+  oldSize: number,
+  newSize: number,
+): boolean {
+  const end = address + newSize;
+  if (address + oldSize !== vma.end || end > mm.layout.top) return false;
+  if (mm.vmas.gapAbove(end - vma.end, vma.end, end) !== vma.end) return false;
+  mm.vmas.resize(vma, vma.start, end);
+  mm.vmas.mergeWithin(vma.start, end);
+  return true;
+}
+
+function move(
+  mm: MemoryManager,
+  from: number,
+  oldSize: number,
+  newSize: number,
+  to: number,
+): number {
+  const old = mm.vmas.find(from);
+  if (old === undefined) return -Errno.EFAULT;
+  const offset = old.file === undefined ? 0 : old.fileOffsetOf(from);
+  mm.insertVma(to, to + newSize, old, offset);
+  if (oldSize === 0) return to;
+  mm.pages.move(from, Math.min(oldSize, newSize), to);
+  discard(mm, from, from + oldSize);
+  return to;
+}
+

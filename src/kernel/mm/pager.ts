@@ -1,0 +1,240 @@
+/** Demand paging: makes pages resident when they are touched, and copies them when they are written. */
+import { Access, type AccessType } from '../../platform/access.js';
+import { OutOfMemoryError } from '../../platform/errors.js';
+import { PAGE_SIZE, type FileRange } from '../../platform/file-range.js';
+import { Errno } from '../abi/errno.js';
+import { Signo, SiCode } from '../abi/signal.js';
+import { MemoryKind } from '../../platform/contract.js';
+import type { GuestMemory } from '../guest.js';
+import type { Mappable } from './mappable.js';
+import type { PageRun, ResidentPages } from './resident-pages.js';
+import type { Vma } from './vma.js';
+
+/** A signal that a memory access brings, as siginfo_t has it. */
+export interface Fault {
+  readonly signo: number;
+  readonly code: number;
+}
+
+export const MAPERR: Fault = { signo: Signo.SIGSEGV, code: SiCode.SEGV_MAPERR };
+export const ACCERR: Fault = { signo: Signo.SIGSEGV, code: SiCode.SEGV_ACCERR };
+const BUS_ERROR: Fault = { signo: Signo.SIGBUS, code: SiCode.BUS_ADRERR };
+/** What Linux's out-of-memory killer sends. */
+export const OUT_OF_MEMORY: Fault = { signo: Signo.SIGKILL, code: SiCode.SI_KERNEL };
+
+const KIB = 1024;
+/** A fault costs a way out of the guest, so each makes more than a page resident. */
+const FIRST_CHUNK = 64 * KIB;
+/** The size of a large page: chunks grow to it where faults come in sequence. */
+const LARGE_CHUNK = 2048 * KIB;
+const FILE_WINDOW = 128 * KIB;
+const COPY_WINDOW = 16 * KIB;
+/** A writable private mapping of a file up to this size is a data segment: all of it will be written. */
+const DATA_SEGMENT = 64 * KIB;
+
+const OWNED = { owned: true, writeProtected: false } as const;
+
+export class Pager {
+  readonly #memory: GuestMemory;
+
+  constructor(readonly pages: ResidentPages) {
+    this.#memory = pages.memory;
+  }
+
+  /** Makes the page at `page` accessible in `vma`, which permits `access`. */
+  fault(vma: Vma, page: number, access: AccessType): Fault | 0 {
+    try {
+      const run = this.pages.find(page);
+      if (run === undefined) {
+        return vma.file === undefined
+          ? this.#populateAnonymous(vma, page)
+          : this.#populateFile(vma, vma.file.mappable, page, access);
+      }
+      if (access === Access.Write && run.writeProtected) return this.#makeWritable(vma, page, run);
+      this.pages.retranslate(page, PAGE_SIZE);
+      return 0;
+    } catch (error) {
+      if (error instanceof OutOfMemoryError) return OUT_OF_MEMORY;
+      throw error;
+    }
+  }
+
+  /** Makes [start, end) of `vma` resident for MAP_POPULATE and the like, as far as memory reaches. */
+  populate(vma: Vma, start: number, end: number, access: AccessType): Fault | 0 {
+    for (let at = start; at < end; ) {
+      const run = this.pages.find(at);
+      if (run === undefined || (access === Access.Write && run.writeProtected)) {
+        if (vma.file === undefined && run === undefined) vma.faultAround = LARGE_CHUNK;
+        const fault = this.fault(vma, at, access);
+        if (fault !== 0) return fault;
+      }
+      const resident = this.pages.find(at);
+      at = resident === undefined ? at + PAGE_SIZE : Math.max(resident.end, at + PAGE_SIZE);
+    }
+    return 0;
+  }
+
+  #populateAnonymous(vma: Vma, page: number): Fault | 0 {
+    const size = nextChunk(vma, page);
+    const low = page - (page % size);
+    const hole = this.pages.holeAround(
+      page,
+      Math.max(low, vma.start),
+      Math.min(low + size, vma.end),
+    );
+    let frames: FileRange;
+    try {
+      frames = this.#memory.allocate(hole.end - hole.start, MemoryKind.Anonymous);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError) || hole.end - hole.start === PAGE_SIZE) throw error;
+      vma.faultAround = PAGE_SIZE;
+      hole.start = page;
+      hole.end = page + PAGE_SIZE;
+      frames = this.#memory.allocate(PAGE_SIZE, MemoryKind.Anonymous);
+    }
+    this.#add(vma, hole.start, frames, OWNED);
+    vma.expectedFault = vma.growsDown ? hole.start - PAGE_SIZE : hole.end;
+    return 0;
+  }
+
+  #populateFile(vma: Vma, file: Mappable, page: number, access: AccessType): Fault | 0 {
+    const offset = vma.fileOffsetOf(page);
+    const dataSegment =
+      !vma.shared && (vma.access & Access.Write) !== 0 && vma.length <= DATA_SEGMENT;
+    const copy = dataSegment || (!vma.shared && access === Access.Write);
+    const size = dataSegment || !copy ? FILE_WINDOW : COPY_WINDOW;
+    const low = page - (offset % size);
+    const hole = this.pages.holeAround(
+      page,
+      Math.max(low, vma.start),
+      Math.min(low + size, vma.end),
+    );
+    if (copy) return this.#copyFromFile(vma, file, page, hole.start, hole.end);
+    return this.#mapFromFile(vma, file, page, hole.start, hole.end, access);
+  }
+
+  #mapFromFile(
+    vma: Vma,
+    file: Mappable,
+    page: number,
+    start: number,
+    end: number,
+    access: AccessType,
+  ): Fault | 0 {
+    const write = vma.shared && access === Access.Write;
+    const how = { owned: false, writeProtected: !write };
+    for (let at = start; at < end; ) {
+      const frames = file.pageAt(vma.fileOffsetOf(at), end - at, write);
+      if (typeof frames === 'object') {
+        this.#memory.incRef(frames);
+        this.#add(vma, at, frames, how);
+        at += frames.end - frames.start;
+      } else if (at < page) {
+        at += PAGE_SIZE;
+      } else if (at === page) {
+        return faultOf(frames);
+      } else {
+        break;
+      }
+    }
+    return 0;
+  }
+
+  #copyFromFile(vma: Vma, file: Mappable, page: number, start: number, end: number): Fault | 0 {
+    const first = file.pageAt(vma.fileOffsetOf(page), PAGE_SIZE, false);
+    if (typeof first !== 'object') return faultOf(first);
+    for (let at = start; at < end; ) {
+      const source = file.pageAt(vma.fileOffsetOf(at), end - at, false);
+      if (typeof source !== 'object') {
+        if (at >= page) return 0;
+        at += PAGE_SIZE;
+        continue;
+      }
+      this.#add(vma, at, this.#copy(source), OWNED);
+      at += source.end - source.start;
+    }
+    return 0;
+  }
+
+  #makeWritable(vma: Vma, page: number, run: PageRun): Fault | 0 {
+    if (vma.shared && vma.file !== undefined) {
+      const frames = vma.file.mappable.pageAt(
+        vma.fileOffsetOf(page),
+        Math.min(run.end, vma.end) - page,
+        true,
+      );
+      if (typeof frames !== 'object') return faultOf(frames);
+      this.#memory.incRef(frames);
+      this.#replace(vma, page, frames, { owned: false, writeProtected: false });
+      return 0;
+    }
+    const low = page - (page % COPY_WINDOW);
+    const start = Math.max(low, run.start, vma.start);
+    const end = Math.min(low + COPY_WINDOW, run.end, vma.end);
+    const frame = run.frame + (start - run.start);
+    const frames = this.#copy({ start: frame, end: frame + (end - start) });
+    this.#replace(vma, start, frames, OWNED);
+    return 0;
+  }
+
+  /** New frames with the contents of `source`. */
+  #copy(source: FileRange): FileRange {
+    const frames = this.#memory.allocate(source.end - source.start, MemoryKind.Anonymous);
+    const to = this.#memory.mapInternal(frames, Access.Write);
+    let target = to[0];
+    let index = 0;
+    let used = 0;
+    for (const block of this.#memory.mapInternal(source, Access.Read)) {
+      for (let done = 0; done < block.length && target !== undefined; ) {
+        const count = Math.min(block.length - done, target.length - used);
+        target.set(block.subarray(done, done + count), used);
+        done += count;
+        used += count;
+        if (used === target.length) {
+          target = to[++index];
+          used = 0;
+        }
+      }
+    }
+    return frames;
+  }
+
+  #add(
+    vma: Vma,
+    start: number,
+    frames: FileRange,
+    how: { owned: boolean; writeProtected: boolean },
+  ): void {
+    try {
+      this.pages.add(start, frames, vma.pageAccess, how);
+    } catch (error) {
+      this.#memory.decRef(frames);
+      throw error;
+    }
+  }
+
+  #replace(
+    vma: Vma,
+    start: number,
+    frames: FileRange,
+    how: { owned: boolean; writeProtected: boolean },
+  ): void {
+    try {
+      this.pages.replace(start, frames, vma.pageAccess, how);
+    } catch (error) {
+      this.#memory.decRef(frames);
+      throw error;
+    }
+  }
+}
+
+/** Doubles while faults come where the last population ended, up to a large page. */
+function nextChunk(vma: Vma, page: number): number {
+  if (vma.faultAround === 0) vma.faultAround = FIRST_CHUNK;
+  else if (page === vma.expectedFault && vma.faultAround < LARGE_CHUNK) vma.faultAround *= 2;
+  return vma.faultAround;
+}
+
+function faultOf(answer: undefined | number): Fault {
+  return answer === -Errno.ENOMEM ? OUT_OF_MEMORY : BUS_ERROR;
+}

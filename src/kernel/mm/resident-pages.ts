@@ -1,0 +1,217 @@
+/** The frames behind the mappings of one address space, as runs, and their translations in the platform. */
+import { Access, type AccessType } from '../../platform/access.js';
+import type { FileRange } from '../../platform/file-range.js';
+import type { GuestAddressSpace, GuestMemory } from '../guest.js';
+import { IntervalList, type Interval } from './interval-list.js';
+
+/** Contiguous pages backed by contiguous frames, all treated alike. Holds one reference to each frame. */
+export interface PageRun extends Interval {
+  /** Offset in guest memory of the frame behind `start`. */
+  frame: number;
+  /** Access of the translations; 0: none are there. */
+  access: AccessType;
+  /** A write must come to the pager first: to copy the page, or to tell the file. */
+  writeProtected: boolean;
+  /** The frames belong to the address space, not to a file. */
+  readonly owned: boolean;
+}
+
+export class ResidentPages {
+  readonly #runs = new IntervalList<PageRun>();
+  /** Bytes resident. */
+  bytes = 0;
+
+  constructor(
+    readonly addressSpace: GuestAddressSpace,
+    readonly memory: GuestMemory,
+  ) {}
+
+  get runCount(): number {
+    return this.#runs.length;
+  }
+
+  find(address: number): PageRun | undefined {
+    return this.#runs.find(address);
+  }
+
+  overlapping(start: number, end: number): PageRun[] {
+    return this.#runs.overlapping(start, end);
+  }
+
+  /** The widest hole around `address` inside [low, high). `address` is not resident. */
+  holeAround(address: number, low: number, high: number): Interval {
+    const index = this.#runs.indexFrom(address);
+    const before = index > 0 ? this.#runs.at(index - 1) : undefined;
+    const after = this.#runs.at(index);
+    return {
+      start: Math.max(low, before?.end ?? 0),
+      end: Math.min(high, after?.start ?? high),
+    };
+  }
+
+  /** Puts frames, whose reference is handed over, behind pages that have none. */
+  add(
+    start: number,
+    frames: FileRange,
+    access: AccessType,
+    how: { owned: boolean; writeProtected: boolean },
+  ): void {
+    const run: PageRun = {
+      start,
+      end: start + (frames.end - frames.start),
+      frame: frames.start,
+      access: effectiveAccess(access, how.writeProtected),
+      writeProtected: how.writeProtected,
+      owned: how.owned,
+    };
+    this.#translate(run);
+    this.bytes += run.end - run.start;
+    const index = this.#runs.insert(run);
+    this.#mergeAround(index);
+  }
+
+  /** Puts other frames behind pages that are all resident; the old frames are given back. */
+  replace(
+    start: number,
+    frames: FileRange,
+    access: AccessType,
+    how: { owned: boolean; writeProtected: boolean },
+  ): void {
+    const old = this.#cut(start, start + (frames.end - frames.start));
+    try {
+      this.add(start, frames, access, how);
+    } catch (error) {
+      for (const run of old) this.#restore(run);
+      throw error;
+    }
+    for (const run of old) this.#release(run);
+  }
+
+  /** Gives back every page of [start, end); with `onlyFile` those that belong to a file. */
+  drop(start: number, end: number, onlyFile = false): void {
+    if (!this.#runs.occupied(start, end)) return;
+    const runs = this.#cut(start, end);
+    const gone = onlyFile ? runs.filter((run) => !run.owned) : runs;
+    if (onlyFile) for (const run of runs) if (run.owned) this.#restore(run);
+    this.#untranslate(gone);
+    for (const run of gone) this.#release(run);
+  }
+
+  /** Gives the translations of [start, end) the access of their mapping. */
+  protect(start: number, end: number, access: AccessType): void {
+    if (!this.#runs.occupied(start, end)) return;
+    for (const run of this.#cut(start, end)) {
+      const wanted = effectiveAccess(access, run.writeProtected);
+      if (wanted !== run.access) {
+        if (wanted === 0) this.addressSpace.unmap(run.start, run.end - run.start);
+        run.access = wanted;
+        this.#translate(run);
+      }
+      this.#restore(run);
+    }
+  }
+
+  /** Takes [from, from + length) to `to`, where nothing is resident. The ranges do not overlap. */
+  move(from: number, length: number, to: number): void {
+    const runs = this.#cut(from, from + length);
+    this.#untranslate(runs);
+    for (const run of runs) {
+      run.end += to - from;
+      run.start += to - from;
+      this.#translate(run);
+      this.#restore(run);
+    }
+  }
+
+  /** Writes a page's translation again, where a fault says that it is not as recorded. */
+  retranslate(address: number, length: number): void {
+    const run = this.#runs.find(address);
+    if (run === undefined || run.access === 0) return;
+    const frame = run.frame + (address - run.start);
+    const range = { start: frame, end: frame + length };
+    this.memory.mapInto(this.addressSpace, address, range, run.access, false);
+  }
+
+  /** Gives everything back. The address space is about to go or has gone: translations are left alone. */
+  releaseAll(): void {
+    for (const run of this.#runs) this.#release(run);
+    this.#runs.clear();
+  }
+
+  #translate(run: PageRun): void {
+    if (run.access === 0) return;
+    const range = { start: run.frame, end: run.frame + (run.end - run.start) };
+    this.memory.mapInto(this.addressSpace, run.start, range, run.access, false);
+  }
+
+  /** One call for runs that lie side by side: unmapping costs by the call. */
+  #untranslate(runs: readonly PageRun[]): void {
+    let start = 0;
+    let end = -1;
+    for (const run of runs) {
+      if (run.access === 0) continue;
+      if (run.start !== end) {
+        if (end > start) this.addressSpace.unmap(start, end - start);
+        start = run.start;
+      }
+      end = run.end;
+    }
+    if (end > start) this.addressSpace.unmap(start, end - start);
+  }
+
+  #release(run: PageRun): void {
+    this.bytes -= run.end - run.start;
+    this.memory.decRef({ start: run.frame, end: run.frame + (run.end - run.start) });
+  }
+
+  /** Takes [start, end) out of the record, splitting runs that reach across; their frames stay referenced. */
+  #cut(start: number, end: number): PageRun[] {
+    const index = this.#runs.indexFrom(start);
+    const runs = this.#runs.overlapping(start, end);
+    const first = runs[0];
+    const last = runs[runs.length - 1];
+    if (first === undefined || last === undefined) return runs;
+    const before = first.start < start ? part(first, first.start, start) : undefined;
+    const after = last.end > end ? part(last, end, last.end) : undefined;
+    this.#runs.removeAt(index, runs.length);
+    if (after !== undefined) this.#runs.insertAt(index, after);
+    if (before !== undefined) this.#runs.insertAt(index, before);
+    return runs.map((run) => part(run, Math.max(run.start, start), Math.min(run.end, end)));
+  }
+
+  #restore(run: PageRun): void {
+    this.#mergeAround(this.#runs.insert(run));
+  }
+
+  #mergeAround(index: number): void {
+    const run = this.#runs.at(index) as PageRun;
+    const next = this.#runs.at(index + 1);
+    if (next !== undefined && continues(run, next)) {
+      run.end = next.end;
+      this.#runs.removeAt(index + 1);
+    }
+    const previous = this.#runs.at(index - 1);
+    if (previous !== undefined && continues(previous, run)) {
+      previous.end = run.end;
+      this.#runs.removeAt(index);
+    }
+  }
+}
+
+function effectiveAccess(access: AccessType, writeProtected: boolean): AccessType {
+  return writeProtected ? access & ~Access.Write : access;
+}
+
+function part(run: PageRun, start: number, end: number): PageRun {
+  return { ...run, start, end, frame: run.frame + (start - run.start) };
+}
+
+function continues(run: PageRun, next: PageRun): boolean {
+  return (
+    run.end === next.start &&
+    run.frame + (run.end - run.start) === next.frame &&
+    run.access === next.access &&
+    run.writeProtected === next.writeProtected &&
+    run.owned === next.owned
+  );
+}
