@@ -1,0 +1,79 @@
+/**
+ * Compiles the guest programs with the host's gcc, each once and again when a source is newer than the binary.
+ * Programs without a C library (most) make no system calls but their own.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SOURCES = dirname(fileURLToPath(import.meta.url));
+const CACHE = join(SOURCES, '..', '..', '.cache');
+
+const COMMON = ['-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-fno-stack-protector'];
+const STATIC = ['-static', '-fno-pie', '-no-pie'];
+/** No library, and no calls of memset and the like that a compiler may otherwise put in. */
+const BARE = [...STATIC, '-nostdlib', '-ffreestanding', '-fno-tree-loop-distribute-patterns'];
+
+interface Recipe {
+  readonly sources: readonly string[];
+  readonly flags: readonly string[];
+}
+
+const bare = (name: string): Recipe => ({ sources: [`${name}.c`], flags: ['-O1', ...BARE] });
+
+const RECIPES = {
+  compute: bare('compute'),
+  cpuid: bare('cpuid'),
+  crash: bare('crash'),
+  exit_code: bare('exit_code'),
+  foreign_calls: bare('foreign_calls'),
+  getpid_loop: bare('getpid_loop'),
+  give_back: bare('give_back'),
+  memory: bare('memory'),
+  memory_model: bare('memory_model'),
+  registers: {
+    sources: ['registers.c', 'registers_probe.S'],
+    flags: ['-O2', '-mgeneral-regs-only', ...BARE],
+  },
+  segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
+  spin: bare('spin'),
+  wild: bare('wild'),
+} as const satisfies Record<string, Recipe>;
+
+export type GuestName = keyof typeof RECIPES;
+export const guestNames = Object.keys(RECIPES) as GuestName[];
+
+/** A folder under .cache (which git ignores), made if need be. */
+export function cacheFolder(name: string): string {
+  const folder = join(CACHE, name);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+function newestSource(sources: readonly string[]): number {
+  const headers = readdirSync(SOURCES).filter((name) => name.endsWith('.h'));
+  const files = [...sources, ...headers, 'build.ts'].map((name) => join(SOURCES, name));
+  return Math.max(...files.map((file) => statSync(file).mtimeMs));
+}
+
+function compile(sources: readonly string[], flags: readonly string[], binary: string): void {
+  // Tests run side by side: nobody may meet a half-written program.
+  const unfinished = `${binary}.${process.pid}`;
+  execFileSync(
+    'gcc',
+    [...COMMON, ...flags, '-o', unfinished, ...sources.map((name) => join(SOURCES, name))],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  renameSync(unfinished, binary);
+}
+
+/** Path of a guest program, compiled if need be. */
+export function guest(name: GuestName): string {
+  const { sources, flags } = RECIPES[name];
+  const binary = join(cacheFolder('guests'), name);
+  if (!existsSync(binary) || statSync(binary).mtimeMs < newestSource(sources)) {
+    compile(sources, flags, binary);
+  }
+  return binary;
+}
