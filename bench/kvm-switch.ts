@@ -1,0 +1,99 @@
+/** The rows `kvm.switchSync` and `kvm.switch`: the same guest as kvm_raw.c's, through the platform's contract. */
+import { createKvmPlatform } from '../src/kvm/platform.js';
+import { Access } from '../src/platform/access.js';
+import {
+  MemoryKind,
+  SwitchResult,
+  type AddressSpace,
+  type Context,
+  type Platform,
+} from '../src/platform/contract.js';
+import { Register, Registers } from '../src/platform/registers.js';
+import type { Row, Sampler } from './sampler.js';
+
+const CODE_ADDRESS = 0x10000;
+const PAGE = 4096;
+
+/** again: mov $39, %eax; syscall; jmp again */
+const LOOP_CODE = Uint8Array.from([0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7]);
+
+interface Guest {
+  readonly platform: Platform;
+  readonly addressSpace: AddressSpace;
+  readonly context: Context;
+  readonly registers: Registers;
+}
+
+async function createGuest(): Promise<Guest> {
+  const platform = createKvmPlatform();
+  const { memory } = platform;
+  const range = memory.allocate(PAGE, MemoryKind.Anonymous);
+  memory.mapInternal(range, Access.Write)[0]?.set(LOOP_CODE);
+  const made = platform.newAddressSpace();
+  if (made instanceof Promise) throw new Error('no address space is to be had at once');
+  memory.mapInto(made, CODE_ADDRESS, range, Access.Read | Access.Execute, true);
+  const registers = new Registers();
+  registers.setNumber(Register.Rip, CODE_ADDRESS);
+  return { platform, addressSpace: made, context: platform.newContext(), registers };
+}
+
+function check(result: SwitchResult, registers: Registers): void {
+  if (result !== SwitchResult.Syscall || registers.low32(Register.Rax) !== 39) {
+    throw new Error(`the guest left by something else than a system call: ${result}`);
+  }
+  registers.setNumber(Register.Rax, 1);
+}
+
+function sampleSync(guest: Guest, batch: number): number {
+  const { addressSpace, context, registers } = guest;
+  const start = performance.now();
+  for (let i = 0; i < batch; i++) {
+    check(context.switchSync(addressSpace, registers, -1), registers);
+  }
+  return ((performance.now() - start) * 1000) / batch;
+}
+
+async function sampleAsync(guest: Guest, batch: number): Promise<number> {
+  const { addressSpace, context, registers } = guest;
+  const start = performance.now();
+  for (let i = 0; i < batch; i++) {
+    check(await context.switch(addressSpace, registers, -1), registers);
+  }
+  return ((performance.now() - start) * 1000) / batch;
+}
+
+async function open(
+  name: string,
+  samples: number,
+  sample: (guest: Guest) => number | Promise<number>,
+): Promise<Sampler> {
+  const guest = await createGuest();
+  return {
+    name,
+    unit: 'µs',
+    async sample() {
+      const times: number[] = [];
+      for (let i = 0; i < samples; i++) times.push(await sample(guest));
+      return times;
+    },
+    close() {
+      guest.context.dispose();
+      guest.addressSpace.release();
+      guest.platform.dispose();
+    },
+  };
+}
+
+/** `samples` at a time, each the mean of `batch` switches. */
+export const switchRows = (samples: number, batch: number): readonly Row[] => [
+  {
+    name: 'kvm.switchSync',
+    needsKvm: true,
+    open: () => open('kvm.switchSync', samples, (guest) => sampleSync(guest, batch)),
+  },
+  {
+    name: 'kvm.switch',
+    needsKvm: true,
+    open: () => open('kvm.switch', samples, (guest) => sampleAsync(guest, batch)),
+  },
+];
