@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+import { cacheFolder, guest } from '../guests/build.js';
+import { describeKvm } from '../kvm.js';
+import { readable, run, runGuest } from './outcome.js';
+import { expectSameAsNative, expectSameAsShell } from './same.js';
+
+const crashes = (await run([guest('crash')])).stdout.toString().trim().split('\n');
+const scratch = (name: string): string => join(cacheFolder('scratch'), name);
+
+describeKvm('guest programs', () => {
+  it.each(crashes)('crash by %s ends as a shell says it', async (name) => {
+    await expectSameAsShell([guest('crash'), name]);
+  });
+
+  it.each(['0', '1', '127', '255', '256', '300'])('exit code %s', async (code) => {
+    await expectSameAsNative([guest('exit_code'), code]);
+  });
+
+  it('registers, flags, vectors and red zone across a million system calls', async () => {
+    const native = await expectSameAsNative([guest('registers'), '1000000']);
+    expect(native.status).toBe(0);
+  }, 600_000);
+
+  it('bases of FS and GS', async () => {
+    expect((await expectSameAsNative([guest('segment_base')])).stdout.toString()).toBe('kept\n');
+  });
+
+  it('memory calls', async () => {
+    await expectSameAsNative([guest('memory'), scratch('memory')]);
+  });
+
+  it.each(['1', '2', '3', '4'])('memory against a model, seed %s', async (seed) => {
+    const native = await expectSameAsNative([guest('memory_model'), seed, '3000']);
+    expect(native.status).toBe(0);
+  });
+
+  it('CPUID says the same vendor', async () => {
+    const vendor = (text: Buffer): string => text.toString('latin1').slice(0, 12);
+    const guestOutcome = await runGuest([guest('cpuid')]);
+    expect(guestOutcome.status).toBe(0);
+    expect(vendor(guestOutcome.stdout)).toBe(vendor((await run([guest('cpuid')])).stdout));
+  });
+
+  it.each(['int80', 'sysenter', 'syscall32'])('%s harms nobody', async (way) => {
+    const outcome = readable(await runGuest([guest('foreign_calls'), way]));
+    expect([0, 132, 139]).toContain(outcome.status);
+    expect(outcome.stderr).not.toMatch(/^ +at /m);
+  });
+
+  it('a program that times itself', async () => {
+    const outcome = await runGuest([guest('compute'), '1000000']);
+    expect(outcome.status).toBe(0);
+    expect(Number(outcome.stdout.toString())).toBeGreaterThan(0);
+  });
+});

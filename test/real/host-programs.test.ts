@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+import { describeKvm } from '../kvm.js';
+import { largeFile } from './large-file.js';
+import { ENVIRONMENT } from './outcome.js';
+import { expectSameAsNative } from './same.js';
+
+describeKvm('programs of the host, linked dynamically', () => {
+  it('ls -lR of a few thousand entries', async () => {
+    const native = await expectSameAsNative(['/bin/ls', '-lR', '/usr/share/doc']);
+    expect(native.stdout.toString().split('\n').length).toBeGreaterThan(1000);
+  });
+
+  it('ls -l /', async () => {
+    await expectSameAsNative(['/bin/ls', '-l', '/']);
+  });
+
+  it('ls of what is missing', async () => {
+    expect((await expectSameAsNative(['/bin/ls', '/missing'])).status).toBe(2);
+  });
+
+  it('sha256sum, of files and of standard input', async () => {
+    await expectSameAsNative(['/usr/bin/sha256sum', '/bin/ls', '/etc/passwd', '-'], {
+      input: 'from a pipe',
+    });
+  });
+
+  it('sort', async () => {
+    const input = readFileSync(largeFile(100)).subarray(0, 2_000_000);
+    await expectSameAsNative(['/usr/bin/sort'], { input });
+    await expectSameAsNative(['/usr/bin/sort', '-k2', '-r', '/etc/passwd']);
+  });
+
+  it('env sees what was asked for, and nothing else', async () => {
+    const native = await expectSameAsNative(['/usr/bin/env']);
+    const lines = Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}\n`);
+    expect(native.stdout.toString()).toBe(lines.join(''));
+  });
+
+  it('env starts another program', async () => {
+    await expectSameAsNative(['/usr/bin/env', 'A=1', '/usr/bin/env']);
+    expect((await expectSameAsNative(['/usr/bin/env', '/missing'])).status).toBe(127);
+  });
+
+  it('date -u -d @0', async () => {
+    const native = await expectSameAsNative(['/bin/date', '-u', '-d', '@0']);
+    expect(native.stdout.toString()).toBe('Thu Jan  1 00:00:00 UTC 1970\n');
+  });
+
+  it('found along the PATH', async () => {
+    await expectSameAsNative(['uname', '-s']);
+  });
+
+  it.each([
+    ['/bin/true'],
+    ['/bin/cat', '/proc/self/comm'],
+    ['/usr/bin/id'],
+    ['/bin/pwd'],
+    ['/usr/bin/wc', '/etc/passwd'],
+    ['/usr/bin/tail', '-n', '2', '/etc/passwd'],
+    ['/usr/bin/head', '-c', '100', '/dev/zero'],
+    ['/usr/bin/seq', '1', '100000'],
+    ['/usr/bin/stat', '-c', '%n %s %a %U %G %F', '/etc/passwd', '/', '/dev/null', '/bin'],
+    ['/usr/bin/md5sum', '/bin/bash'],
+    ['/bin/grep', '-c', 'root', '/etc/passwd'],
+    ['/usr/bin/find', '/etc/apt', '-type', 'f'],
+    ['/usr/bin/printf', '%d %s %x\\n', '42', 'text', '255'],
+    ['/bin/dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64k', 'count=16', 'status=none'],
+    ['/usr/bin/test', '-d', '/etc'],
+    ['/usr/bin/readlink', '-f', '/bin/sh'],
+    ['/usr/bin/perl', '-e', 'print join(",", map { $_ ** 2 } 1 .. 1000), "\\n"; exit 3'],
+  ])('%s', async (...command) => {
+    await expectSameAsNative(command);
+  });
+});

@@ -1,0 +1,113 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, it } from 'vitest';
+
+import { createKvmPlatform } from '../../src/kvm/platform.js';
+import { Access } from '../../src/platform/access.js';
+import {
+  MemoryKind,
+  SwitchResult,
+  type AddressSpace,
+  type Context,
+  type Platform,
+} from '../../src/platform/contract.js';
+import { Register, Registers } from '../../src/platform/registers.js';
+import { describeKvm } from '../kvm.js';
+
+const MIB = 1 << 20;
+const PAGE = 4096;
+const CODE_ADDRESS = 0x10000;
+/** syscall; jmp . - 2 */
+const CODE = Uint8Array.from([0x0f, 0x05, 0xeb, 0xfc]);
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+interface Footprint {
+  readonly rss: number;
+  readonly descriptors: number;
+  readonly threads: number;
+  readonly mappings: number;
+}
+
+function footprint(): Footprint {
+  collectGarbage();
+  collectGarbage();
+  return {
+    rss: process.memoryUsage.rss(),
+    descriptors: readdirSync('/proc/self/fd').length,
+    threads: readdirSync('/proc/self/task').length,
+    mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
+  };
+}
+
+async function addressSpace(platform: Platform): Promise<AddressSpace> {
+  for (;;) {
+    const made = platform.newAddressSpace();
+    if (!(made instanceof Promise)) return made;
+    await made;
+  }
+}
+
+/** Makes them all, runs each, on the calling thread and on the platform's, and disposes of them all. */
+async function churn(platform: Platform, spaces: number, contexts: number): Promise<void> {
+  const { memory } = platform;
+  const range = memory.allocate(PAGE, MemoryKind.Anonymous);
+  memory.mapInternal(range, Access.Write)[0]?.set(CODE);
+  const allSpaces: AddressSpace[] = [];
+  for (let i = 0; i < spaces; i++) {
+    const space = await addressSpace(platform);
+    memory.mapInto(space, CODE_ADDRESS, range, Access.Read | Access.Execute, true);
+    allSpaces.push(space);
+  }
+  const allContexts: Context[] = [];
+  const registers = new Registers();
+  for (let i = 0; i < contexts; i++) {
+    const context = platform.newContext();
+    allContexts.push(context);
+    const space = allSpaces[i % spaces];
+    if (space === undefined) throw new Error('no address space');
+    registers.setNumber(Register.Rip, CODE_ADDRESS);
+    expect(context.switchSync(space, registers, -1)).toBe(SwitchResult.Syscall);
+    if (i % 10 === 0) {
+      expect(await context.switch(space, registers, -1)).toBe(SwitchResult.Syscall);
+    }
+  }
+  for (const context of allContexts) context.dispose();
+  for (const space of allSpaces) space.release();
+  memory.decRef(range);
+}
+
+describeKvm('1,000 contexts and 200 address spaces, made and disposed', () => {
+  it('leave memory, descriptors and threads where they were', async () => {
+    const platform = createKvmPlatform();
+    await churn(platform, 200, 1000);
+    const before = footprint();
+    const allocated = platform.memory.allocated;
+    for (let i = 0; i < 3; i++) await churn(platform, 200, 1000);
+    const after = footprint();
+    expect(after.descriptors).toBe(before.descriptors);
+    expect(after.threads).toBe(before.threads);
+    expect(after.rss - before.rss).toBeLessThan(16 * MIB);
+    expect(after.mappings - before.mappings).toBeLessThan(32);
+    expect(platform.memory.allocated).toBe(allocated);
+    platform.dispose();
+  }, 120_000);
+
+  it('a platform made and disposed leaves nothing', async () => {
+    const once = async (): Promise<void> => {
+      const platform = createKvmPlatform();
+      await churn(platform, 2, 5);
+      platform.dispose();
+    };
+    for (let i = 0; i < 3; i++) await once();
+    const before = footprint();
+    for (let i = 0; i < 20; i++) await once();
+    const after = footprint();
+    expect(after.descriptors).toBe(before.descriptors);
+    expect(after.threads).toBe(before.threads);
+    expect(after.rss - before.rss).toBeLessThan(16 * MIB);
+    expect(after.mappings - before.mappings).toBeLessThan(32);
+  }, 120_000);
+});
