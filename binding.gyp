@@ -1,0 +1,38 @@
+{
+  "targets": [
+    {
+      "target_name": "ringfence",
+      "sources": [
+        "ring0/stub.S",
+        "native/addon.cc",
+        "native/context.c",
+        "native/host_changes.cc",
+        "native/host_descriptors.cc",
+        "native/host_files.cc",
+        "native/host_watch.cc",
+        "native/kvm.c",
+        "native/kvm_context.cc",
+        "native/kvm_ioctl.c",
+        "native/kvm_machine.cc",
+        "native/kvm_space.cc",
+        "native/machine.c",
+        "native/memory_file.cc",
+        "native/page_table.c",
+        "native/self_test.c",
+        "native/stub.c",
+        "native/table_pool.c",
+        "native/vcpu.c",
+        "native/vcpu_thread.cc",
+        "native/watchdog.c"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "ring0"],
+      "defines": ["_GNU_SOURCE", "NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags": ["-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
+      "cflags_c": ["-std=c11"],
+      "cflags_cc": ["-std=c++17"],
+      "cflags!": ["-fno-exceptions"],
+      "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
+      "conditions": [["OS!='linux' or target_arch!='x64'", { "sources": [] }]]
+    }
+  ]
+}

@@ -1,0 +1,34 @@
+// The addon: KVM, the memory file, and the host's files, each defined by its own source.
+#include <napi.h>
+
+#include "host_files.h"
+#include "kvm_machine.h"
+#include "memory_file.h"
+#include "registers.h"
+
+namespace {
+
+Napi::Object Constants(Napi::Env env) {
+  auto constants = Napi::Object::New(env);
+  constants.Set("memoryGpa", Napi::Number::New(env, static_cast<double>(RF_GPA_MEMORY)));
+  constants.Set("firstMemorySlot", Napi::Number::New(env, RF_FIRST_MEMORY_SLOT));
+  constants.Set("maxVcpus", Napi::Number::New(env, RF_MAX_VCPUS));
+  constants.Set("registersSize", Napi::Number::New(env, sizeof(rf_registers)));
+  constants.Set("extendedStateSize", Napi::Number::New(env, RF_XSAVE_SIZE));
+  constants.Set("noMemory", Napi::Number::New(env, RF_ERROR_NO_MEMORY));
+  return constants;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("constants", Constants(env));
+  exports.Set("MemoryFile", MemoryFile::Define(env));
+  exports.Set("Machine", Machine::Define(env));
+  exports.Set("Space", Space::Define(env));
+  exports.Set("Context", Context::Define(env));
+  InitHostFiles(env, exports);
+  return exports;
+}
+
+} // namespace
+
+NODE_API_MODULE(ringfence, Init)

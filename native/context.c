@@ -1,0 +1,74 @@
+#include "context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vcpu.h"
+
+/* Offsets in the XSAVE area's legacy region (SDM volume 1, table 10-2), in 32-bit words. */
+#define XSAVE_FCW 0
+#define XSAVE_MXCSR 6
+#define FCW_INITIAL 0x37f
+#define MXCSR_INITIAL 0x1f80
+/* First word of the XSAVE header: which components hold values; the others are in their initial state. */
+#define XSAVE_XSTATE_BV 128
+#define XSTATE_X87_SSE 3
+
+void rf_context_init(struct rf_context *context) {
+  static _Atomic uint64_t last_id;
+  memset(context, 0, sizeof(*context));
+  context->id = atomic_fetch_add(&last_id, 1) + 1;
+  context->cpu = -1;
+  context->xsave.region[XSAVE_FCW] = FCW_INITIAL;
+  context->xsave.region[XSAVE_MXCSR] = MXCSR_INITIAL;
+  context->xsave.region[XSAVE_XSTATE_BV] = XSTATE_X87_SSE;
+}
+
+_Static_assert(sizeof(struct kvm_xsave) == RF_XSAVE_SIZE, "kvm_xsave");
+
+struct rf_context *rf_context_new(void) {
+  struct rf_context *context = malloc(sizeof(*context));
+  if (context)
+    rf_context_init(context);
+  return context;
+}
+
+void rf_context_delete(struct rf_context *context) {
+  rf_context_detach(context);
+  free(context);
+}
+
+int32_t rf_context_cpu(const struct rf_context *context) { return context->cpu; }
+
+/*
+ * The flag is set before the vCPU is looked for, and a switch announces its vCPU before it looks at the flag:
+ * whichever comes second sees the other, so no interrupt is lost.
+ */
+void rf_context_interrupt(struct rf_context *context) {
+  atomic_store(&context->interrupted, true);
+  struct rf_vcpu *vcpu = atomic_load(&context->running);
+  if (vcpu)
+    rf_vcpu_kick(vcpu);
+}
+
+int rf_context_get_xsave(struct rf_context *context, void *xsave) {
+  if (context->loaded) {
+    int status = rf_kvm_get_xsave(context->loaded->fd, &context->xsave);
+    if (status < 0)
+      return status;
+  }
+  memcpy(xsave, &context->xsave, sizeof(context->xsave));
+  return 0;
+}
+
+int rf_context_set_xsave(struct rf_context *context, const void *xsave) {
+  rf_context_detach(context);
+  memcpy(&context->xsave, xsave, sizeof(context->xsave));
+  return 0;
+}
+
+void rf_context_detach(struct rf_context *context) {
+  if (context->loaded)
+    context->loaded->loaded = NULL;
+  context->loaded = NULL;
+}

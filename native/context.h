@@ -1,0 +1,28 @@
+/* What a thread of the guest has beyond its general registers, and its interruption. */
+#ifndef RINGFENCE_CONTEXT_H
+#define RINGFENCE_CONTEXT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kvm.h"
+#include "kvm_ioctl.h"
+
+struct rf_context {
+  uint64_t id; /* never used twice */
+  /* interrupt() was called and no switch has reported it yet. */
+  atomic_bool interrupted;
+  /* The vCPU it runs on now, for whoever interrupts it. */
+  _Atomic(struct rf_vcpu *) running;
+  /* The vCPU whose extended state is this context's; NULL where `xsave` holds it. */
+  struct rf_vcpu *loaded;
+  int32_t cpu; /* vCPU it last ran on, or -1 */
+  struct kvm_xsave xsave;
+};
+
+void rf_context_init(struct rf_context *context);
+/* Forgets the vCPU that holds its state. */
+void rf_context_detach(struct rf_context *context);
+
+#endif

@@ -1,0 +1,93 @@
+#include "kvm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "self_test.h"
+#include "vcpu.h"
+
+int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id) {
+  const char *stage;
+  if (machine->vcpus[id])
+    return 0;
+  struct rf_vcpu *vcpu = malloc(sizeof(*vcpu));
+  int status = vcpu ? rf_vcpu_create(vcpu, machine, id, &stage) : -ENOMEM;
+  if (status < 0)
+    free(vcpu);
+  else
+    machine->vcpus[id] = vcpu;
+  return status;
+}
+
+int rf_machine_open(struct rf_machine **result, const char *device, const char **stage) {
+  *stage = "signal handler";
+  int status = rf_kick_install();
+  if (status < 0)
+    return status;
+  struct rf_machine *machine = malloc(sizeof(*machine));
+  if (!machine)
+    return -ENOMEM;
+  status = rf_machine_create(machine, device, stage);
+  if (status < 0) {
+    free(machine);
+    return status;
+  }
+  rf_watchdog_init(&machine->watchdog, machine->vcpus);
+  *stage = "vCPU";
+  status = rf_machine_add_vcpu(machine, 0);
+  if (status == 0)
+    status = rf_self_test(machine, machine->vcpus[0], stage);
+  if (status < 0)
+    rf_machine_close(machine);
+  else
+    *result = machine;
+  return status;
+}
+
+void rf_machine_close(struct rf_machine *machine) {
+  rf_watchdog_stop(&machine->watchdog);
+  for (unsigned id = 0; id < RF_MAX_VCPUS; id++) {
+    struct rf_vcpu *vcpu = machine->vcpus[id];
+    if (vcpu)
+      rf_vcpu_destroy(vcpu);
+    free(vcpu);
+  }
+  rf_machine_destroy(machine);
+  free(machine);
+}
+
+enum rf_host_class rf_machine_class(const struct rf_machine *machine) { return machine->host_class; }
+
+uint32_t rf_machine_table_pages(const struct rf_machine *machine) { return rf_table_count(&machine->tables); }
+
+struct rf_vcpu *rf_machine_vcpu(const struct rf_machine *machine, unsigned id) { return machine->vcpus[id]; }
+
+enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf_context *context,
+                              const struct rf_space *space, struct rf_registers *registers, int32_t cpu,
+                              uint32_t budget) {
+  struct rf_vcpu *vcpu = machine->vcpus[id];
+  if (rf_vcpu_load(vcpu, context) < 0)
+    return RF_FAILED;
+  if (budget > 0)
+    rf_watchdog_arm(&machine->watchdog, vcpu, budget);
+  enum rf_result result = rf_vcpu_run(vcpu, context, space, registers, cpu);
+  if (budget > 0)
+    rf_watchdog_disarm(vcpu);
+  return result;
+}
+
+void rf_machine_preempt_all(struct rf_machine *machine) {
+  for (unsigned id = 0; id < RF_MAX_VCPUS; id++)
+    if (machine->vcpus[id])
+      rf_vcpu_preempt(machine->vcpus[id]);
+}
+
+void rf_vcpu_describe_failure(const struct rf_vcpu *vcpu, char *text, size_t size) {
+  if (vcpu->failure.error)
+    snprintf(text, size, "KVM_RUN: %s", strerror(-vcpu->failure.error));
+  else
+    snprintf(text, size, "KVM exit %u, detail 0x%llx", vcpu->failure.exit_reason,
+             (unsigned long long)vcpu->failure.detail);
+}

@@ -1,0 +1,112 @@
+/*
+ * The KVM layer as C++ sees it: opaque objects and plain types, for <linux/kvm.h> and C's atomics stay in C.
+ *
+ * Threads: all calls on the thread that owns the machine, but rf_vcpu_run (one thread a vCPU at a time) and
+ * rf_context_interrupt (any). Statuses are 0 or a negative errno.
+ */
+#ifndef RINGFENCE_KVM_H
+#define RINGFENCE_KVM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "registers.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Slots below are the native layer's own: system pages, the flush slot, page tables. */
+#define RF_FIRST_MEMORY_SLOT 128
+
+/* The bits of the contract's access type. */
+#define RF_ACCESS_READ 1
+#define RF_ACCESS_WRITE 2
+#define RF_ACCESS_EXECUTE 4
+
+/* In place of a page fault's error code: the page is mapped, but the host has no memory behind it. */
+#define RF_ERROR_NO_MEMORY UINT32_MAX
+
+/* Size of the XSAVE area that KVM_GET_XSAVE gives. */
+#define RF_XSAVE_SIZE 4096
+
+enum rf_host_class {
+  RF_CLASS_UNKNOWN,
+  RF_CLASS_HARDWARE,     /* `syscall` arrives at CPL 0 */
+  RF_CLASS_DEPRIVILEGED, /* `syscall` arrives at LSTAR, still at CPL 3 */
+};
+
+/* SwitchResult of the contract, then failures. */
+enum rf_result {
+  RF_SYSCALL = 0,
+  RF_SIGNAL = 1,
+  RF_INTERRUPT = 2,
+  RF_CPU_PREEMPTED = 3,
+  RF_FAILED = -1,        /* KVM refused or stopped: rf_vcpu_describe_failure says why */
+  RF_BAD_REGISTERS = -2, /* a non-canonical FS or GS base */
+};
+
+struct rf_machine;
+struct rf_vcpu;
+struct rf_context;
+struct rf_space;
+
+/* Opens `device`, makes vCPU 0 and runs the self-test on it. `stage` names the step that failed. */
+int rf_machine_open(struct rf_machine **machine, const char *device, const char **stage);
+/* Nothing may run any more; spaces and contexts may still be freed after it. */
+void rf_machine_close(struct rf_machine *machine);
+enum rf_host_class rf_machine_class(const struct rf_machine *machine);
+/* Pages that page tables occupy. */
+uint32_t rf_machine_table_pages(const struct rf_machine *machine);
+/* Maps the memory file a second time, for the slots. `host` is the mapping that the host reads and writes. */
+int rf_machine_attach_memory(struct rf_machine *machine, int fd, uint8_t *host, uint64_t size);
+int rf_machine_set_memory_slot(struct rf_machine *machine, uint32_t slot, uint64_t offset, uint64_t size);
+int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id);
+struct rf_vcpu *rf_machine_vcpu(const struct rf_machine *machine, unsigned id);
+/* rf_vcpu_load and rf_vcpu_run; with a `budget` in microseconds the run ends soon after it. */
+enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf_context *context,
+                              const struct rf_space *space, struct rf_registers *registers, int32_t cpu,
+                              uint32_t budget);
+/* Every vCPU forgets which context ran last, and those that run are forced out. */
+void rf_machine_preempt_all(struct rf_machine *machine);
+
+/*
+ * Moves the context's extended state into the vCPU, neither the context nor a vCPU that holds its state running.
+ */
+int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context);
+/* Runs the loaded context until it must be answered. */
+enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
+                           struct rf_registers *registers, int32_t cpu);
+void rf_vcpu_describe_failure(const struct rf_vcpu *vcpu, char *text, size_t size);
+/* The signal that kicks a vCPU's thread out of the guest; such a thread must not block it. */
+int rf_kick_signal(void);
+
+struct rf_context *rf_context_new(void);
+void rf_context_delete(struct rf_context *context);
+void rf_context_interrupt(struct rf_context *context);
+int32_t rf_context_cpu(const struct rf_context *context);
+/* RF_XSAVE_SIZE bytes in XSAVE's standard format; while it is not running. */
+int rf_context_get_xsave(struct rf_context *context, void *xsave);
+int rf_context_set_xsave(struct rf_context *context, const void *xsave);
+
+struct rf_space *rf_space_new(struct rf_machine *machine);
+void rf_space_delete(struct rf_space *space);
+/* For a space whose machine is closed: leaves its tables alone. */
+struct rf_space *rf_space_forget(struct rf_space *space);
+/* Maps [address, address + length) to guest-physical memory at `gpa`; 0 or -ENOMEM. All page-aligned. */
+int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_t length, unsigned access);
+/* 0, or -ENOMEM where a large page could not be split: then nothing of that page is unmapped. */
+int rf_space_unmap(struct rf_space *space, uint64_t address, uint64_t length);
+/* The host's address of `address` if the guest may access it so; `run` becomes the bytes up to the page's end. */
+uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run);
+/* Copies between the host and the guest's mappings; gives the bytes done before the first address that faults. */
+uint64_t rf_space_read(const struct rf_space *space, uint64_t address, void *to, uint64_t length);
+uint64_t rf_space_write(const struct rf_space *space, uint64_t address, const void *from, uint64_t length);
+uint64_t rf_space_zero(const struct rf_space *space, uint64_t address, uint64_t length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,37 @@
+#include "kvm_machine.h"
+
+Napi::Function Context::Define(Napi::Env env) {
+  return DefineClass(env, "Context",
+                     {
+                         InstanceMethod<&Context::Interrupt>("interrupt"),
+                         InstanceAccessor<&Context::Cpu>("cpu"),
+                         InstanceMethod<&Context::GetExtendedState>("getExtendedState"),
+                         InstanceMethod<&Context::SetExtendedState>("setExtendedState"),
+                         InstanceMethod<&Context::Dispose>("dispose"),
+                     });
+}
+
+Context::Context(const Napi::CallbackInfo &info) : ObjectWrap(info), context_(rf_context_new()) {
+  if (!context_)
+    throw Napi::Error::New(info.Env(), "no memory left for a context");
+}
+
+void Context::Free() {
+  if (context_)
+    rf_context_delete(context_);
+  context_ = nullptr;
+}
+
+void Context::Interrupt(const Napi::CallbackInfo &) { rf_context_interrupt(context_); }
+
+Napi::Value Context::Cpu(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), rf_context_cpu(context_));
+}
+
+Napi::Value Context::GetExtendedState(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), rf_context_get_xsave(context_, info[0].As<Napi::Uint8Array>().Data()));
+}
+
+Napi::Value Context::SetExtendedState(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), rf_context_set_xsave(context_, info[0].As<Napi::Uint8Array>().Data()));
+}

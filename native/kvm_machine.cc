@@ -1,0 +1,164 @@
+#include "kvm_machine.h"
+
+#include <cstring>
+
+namespace {
+
+rf_registers *RegistersArgument(const Napi::Value &value) {
+  return static_cast<rf_registers *>(value.As<Napi::ArrayBuffer>().Data());
+}
+
+Napi::Value Status(const Napi::CallbackInfo &info, int status) { return Napi::Number::New(info.Env(), status); }
+
+Napi::Error StageError(Napi::Env env, int status, const char *stage) {
+  auto error = Napi::Error::New(env, std::string(stage) + ": " + strerror(-status));
+  error.Set("errno", Napi::Number::New(env, -status));
+  error.Set("stage", Napi::String::New(env, stage));
+  return error;
+}
+
+} // namespace
+
+void MachineState::Close() {
+  if (machine)
+    rf_machine_close(machine);
+  machine = nullptr;
+  memory.reset();
+}
+
+Napi::Function Machine::Define(Napi::Env env) {
+  return DefineClass(env, "Machine",
+                     {
+                         InstanceAccessor<&Machine::HostClass>("hostClass"),
+                         InstanceMethod<&Machine::TablePages>("tablePages"),
+                         InstanceMethod<&Machine::AttachMemory>("attachMemory"),
+                         InstanceMethod<&Machine::SetMemorySlot>("setMemorySlot"),
+                         InstanceMethod<&Machine::CreateVcpu>("createVcpu"),
+                         InstanceMethod<&Machine::RunSync>("runSync"),
+                         InstanceMethod<&Machine::Start>("start"),
+                         InstanceMethod<&Machine::Finish>("finish"),
+                         InstanceMethod<&Machine::PreemptAll>("preemptAll"),
+                         InstanceMethod<&Machine::Failure>("failure"),
+                         InstanceMethod<&Machine::OnDone>("onDone"),
+                         InstanceMethod<&Machine::Dispose>("dispose"),
+                     });
+}
+
+Machine::Machine(const Napi::CallbackInfo &info) : ObjectWrap(info), state_(std::make_shared<MachineState>()) {
+  OpenMachine(info.Env(), info[0].As<Napi::String>().Utf8Value());
+}
+
+Machine::~Machine() { Stop(); }
+
+void Machine::OpenMachine(Napi::Env env, const std::string &device) {
+  const char *stage = nullptr;
+  int status = rf_machine_open(&state_->machine, device.c_str(), &stage);
+  if (status < 0)
+    throw StageError(env, status, stage);
+}
+
+Napi::Value Machine::HostClass(const Napi::CallbackInfo &info) {
+  bool hardware = state_->machine && rf_machine_class(state_->machine) == RF_CLASS_HARDWARE;
+  return Napi::String::New(info.Env(), hardware ? "hardware" : "deprivileged");
+}
+
+Napi::Value Machine::TablePages(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), state_->machine ? rf_machine_table_pages(state_->machine) : 0);
+}
+
+Napi::Value Machine::AttachMemory(const Napi::CallbackInfo &info) {
+  auto memory = MemoryFile::Unwrap(info[0].As<Napi::Object>())->mapping();
+  int status = rf_machine_attach_memory(state_->machine, memory->fd, memory->host, memory->size);
+  if (status == 0)
+    state_->memory = memory;
+  return Status(info, status);
+}
+
+Napi::Value Machine::SetMemorySlot(const Napi::CallbackInfo &info) {
+  return Status(info, rf_machine_set_memory_slot(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
+                                                 static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()),
+                                                 static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value())));
+}
+
+Napi::Value Machine::CreateVcpu(const Napi::CallbackInfo &info) {
+  return Status(info, rf_machine_add_vcpu(state_->machine, info[0].As<Napi::Number>().Uint32Value()));
+}
+
+Napi::Value Machine::RunSync(const Napi::CallbackInfo &info) {
+  return Status(info, rf_machine_run(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
+                                     Context::Unwrap(info[1].As<Napi::Object>())->context(),
+                                     Space::Unwrap(info[2].As<Napi::Object>())->space(), RegistersArgument(info[3]),
+                                     info[4].As<Napi::Number>().Int32Value(),
+                                     info[5].As<Napi::Number>().Uint32Value()));
+}
+
+Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
+  uint32_t id = info[0].As<Napi::Number>().Uint32Value();
+  Runner &runner = runners_[id];
+  rf_vcpu *vcpu = rf_machine_vcpu(state_->machine, id);
+  runner.job.context = Context::Unwrap(info[1].As<Napi::Object>())->context();
+  runner.job.space = Space::Unwrap(info[2].As<Napi::Object>())->space();
+  memcpy(&runner.job.registers, RegistersArgument(info[3]), sizeof(rf_registers));
+  runner.job.cpu = info[4].As<Napi::Number>().Int32Value();
+  int status = rf_vcpu_load(vcpu, runner.job.context);
+  if (status < 0)
+    return Status(info, status);
+  if (!runner.thread)
+    runner.thread = std::make_unique<VcpuThread>(vcpu, [this, id] { ReportDone(id); });
+  runner.busy = true;
+  if (busy_++ == 0)
+    done_.Ref(info.Env());
+  runner.thread->Start(&runner.job);
+  return Status(info, 0);
+}
+
+void Machine::ReportDone(unsigned vcpu) {
+  done_.NonBlockingCall(reinterpret_cast<void *>(static_cast<uintptr_t>(vcpu)),
+                        [](Napi::Env env, Napi::Function listener, void *id) {
+                          listener.Call({Napi::Number::New(env, static_cast<double>(reinterpret_cast<uintptr_t>(id)))});
+                        });
+}
+
+Napi::Value Machine::Finish(const Napi::CallbackInfo &info) {
+  Runner &runner = runners_[info[0].As<Napi::Number>().Uint32Value()];
+  memcpy(RegistersArgument(info[1]), &runner.job.registers, sizeof(rf_registers));
+  runner.busy = false;
+  if (--busy_ == 0)
+    done_.Unref(info.Env());
+  return Status(info, runner.job.result);
+}
+
+Napi::Value Machine::PreemptAll(const Napi::CallbackInfo &info) {
+  rf_machine_preempt_all(state_->machine);
+  return info.Env().Undefined();
+}
+
+Napi::Value Machine::Failure(const Napi::CallbackInfo &info) {
+  char text[128];
+  rf_vcpu_describe_failure(rf_machine_vcpu(state_->machine, info[0].As<Napi::Number>().Uint32Value()), text,
+                           sizeof(text));
+  return Napi::String::New(info.Env(), text);
+}
+
+Napi::Value Machine::OnDone(const Napi::CallbackInfo &info) {
+  done_ = Napi::ThreadSafeFunction::New(info.Env(), info[0].As<Napi::Function>(), "ringfence vCPUs", 0, 1);
+  done_.Unref(info.Env());
+  return info.Env().Undefined();
+}
+
+void Machine::Stop() {
+  for (Runner &runner : runners_) {
+    if (!runner.thread)
+      continue;
+    if (runner.busy)
+      rf_context_interrupt(runner.job.context);
+    runner.thread.reset();
+  }
+  if (done_) {
+    done_.Abort();
+    done_ = Napi::ThreadSafeFunction();
+  }
+  state_->Close();
+}
+
+void Machine::Dispose(const Napi::CallbackInfo &) { Stop(); }

@@ -1,0 +1,122 @@
+// A machine as JavaScript sees it, and what its address spaces and contexts need of it.
+#pragma once
+
+#include <napi.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "../ring0/abi.h"
+#include "memory_file.h"
+#include "vcpu_thread.h"
+
+// The machine itself, shared by the objects that refer to it; NULL once it is closed.
+struct MachineState {
+  rf_machine *machine = nullptr;
+  std::shared_ptr<MemoryMapping> memory;
+
+  MachineState() = default;
+  MachineState(const MachineState &) = delete;
+  MachineState &operator=(const MachineState &) = delete;
+  ~MachineState() { Close(); }
+  void Close();
+};
+
+// new Machine(device): opens KVM and finds the host's class. Throws an Error with `errno` and `stage`.
+class Machine : public Napi::ObjectWrap<Machine> {
+public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Machine(const Napi::CallbackInfo &info);
+  ~Machine() override;
+
+  std::shared_ptr<MachineState> state() const { return state_; }
+
+private:
+  struct Runner {
+    VcpuJob job = {};
+    std::unique_ptr<VcpuThread> thread;
+    bool busy = false;
+  };
+
+  Napi::Value HostClass(const Napi::CallbackInfo &info);
+  // tablePages(): pages that page tables occupy.
+  Napi::Value TablePages(const Napi::CallbackInfo &info);
+  // attachMemory(memoryFile): 0 or a negative errno.
+  Napi::Value AttachMemory(const Napi::CallbackInfo &info);
+  // setMemorySlot(slot, offset, size): 0 or a negative errno.
+  Napi::Value SetMemorySlot(const Napi::CallbackInfo &info);
+  // createVcpu(id): 0 or a negative errno.
+  Napi::Value CreateVcpu(const Napi::CallbackInfo &info);
+  // runSync(vcpu, context, space, registers, cpu, budget): a result.
+  Napi::Value RunSync(const Napi::CallbackInfo &info);
+  // start(vcpu, context, space, registers, cpu): 0 or a negative errno; the listener is called with the vCPU.
+  Napi::Value Start(const Napi::CallbackInfo &info);
+  // finish(vcpu, registers): the result of the switch that start() began.
+  Napi::Value Finish(const Napi::CallbackInfo &info);
+  // preemptAll(): every vCPU forgets which context ran last, and those that run are forced out.
+  Napi::Value PreemptAll(const Napi::CallbackInfo &info);
+  // failure(vcpu): what KVM said, in words.
+  Napi::Value Failure(const Napi::CallbackInfo &info);
+  // onDone(listener)
+  Napi::Value OnDone(const Napi::CallbackInfo &info);
+  void Dispose(const Napi::CallbackInfo &info);
+
+  void OpenMachine(Napi::Env env, const std::string &device);
+  void Stop();
+  void ReportDone(unsigned vcpu);
+
+  std::shared_ptr<MachineState> state_;
+  std::array<Runner, RF_MAX_VCPUS> runners_;
+  Napi::ThreadSafeFunction done_;
+  unsigned busy_ = 0;
+};
+
+class Space : public Napi::ObjectWrap<Space> {
+public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Space(const Napi::CallbackInfo &info);
+  ~Space() override { ReleaseTables(); }
+
+  const rf_space *space() const { return space_; }
+
+private:
+  // map(address, gpa, length, access), unmap(address, length): 0 or a negative errno.
+  Napi::Value Map(const Napi::CallbackInfo &info);
+  Napi::Value Unmap(const Napi::CallbackInfo &info);
+  // copyIn(address, dst), copyOut(address, src), zeroOut(address, length): bytes done.
+  Napi::Value CopyIn(const Napi::CallbackInfo &info);
+  Napi::Value CopyOut(const Napi::CallbackInfo &info);
+  Napi::Value ZeroOut(const Napi::CallbackInfo &info);
+  // swap(address, value), compareAndSwap(address, expected, value): the value before, or -1 for a fault.
+  Napi::Value Swap(const Napi::CallbackInfo &info);
+  Napi::Value CompareAndSwap(const Napi::CallbackInfo &info);
+  void Release(const Napi::CallbackInfo &info) { (void)info, ReleaseTables(); }
+
+  void ReleaseTables();
+  uint32_t *Word(uint64_t address);
+
+  std::shared_ptr<MachineState> state_;
+  rf_space *space_ = nullptr;
+};
+
+class Context : public Napi::ObjectWrap<Context> {
+public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Context(const Napi::CallbackInfo &info);
+  ~Context() override { Free(); }
+
+  rf_context *context() const { return context_; }
+
+private:
+  void Interrupt(const Napi::CallbackInfo &info);
+  Napi::Value Cpu(const Napi::CallbackInfo &info);
+  // getExtendedState(dst), setExtendedState(src): 4096 bytes; 0 or a negative errno.
+  Napi::Value GetExtendedState(const Napi::CallbackInfo &info);
+  Napi::Value SetExtendedState(const Napi::CallbackInfo &info);
+  void Dispose(const Napi::CallbackInfo &info) { (void)info, Free(); }
+
+  void Free();
+
+  rf_context *context_;
+};

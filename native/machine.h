@@ -1,0 +1,59 @@
+/*
+ * A virtual machine: the VM descriptor, the system pages, the page-table pool, and the memory slots.
+ */
+#ifndef RINGFENCE_MACHINE_H
+#define RINGFENCE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../ring0/abi.h"
+#include "kvm.h"
+#include "kvm_ioctl.h"
+#include "table_pool.h"
+#include "watchdog.h"
+
+/* Host memory behind guest-physical memory. `slot` is a second mapping of the same file that only KVM reads. */
+struct rf_backing {
+  uint8_t *host;
+  uint8_t *slot;
+  uint64_t size;
+};
+
+struct rf_machine {
+  int kvm;
+  int vm;
+  enum rf_host_class host_class;
+  bool smep;
+  uint64_t cr4;
+  uint64_t xcr0; /* 0 where the guest's XCR0 is not ours to set */
+  bool gigabyte_pages;
+  size_t run_size;
+  uint8_t *system; /* RF_SYSTEM_PAGES pages, host mapping */
+  uint8_t *flush_page;
+  struct rf_backing memory;
+  struct rf_table_pool tables;
+  uint64_t kernel_entry; /* PML4 entry 511 of every address space */
+  struct rf_cpuid cpuid;
+  struct rf_vcpu *_Atomic vcpus[RF_MAX_VCPUS]; /* filled as they are made; the watchdog reads them */
+  struct rf_watchdog watchdog;
+};
+
+/* Gives 0 or a negative errno; `stage` then names the step that failed. `host_class` unknown: the self-test decides. */
+int rf_machine_create(struct rf_machine *machine, const char *device, const char **stage);
+void rf_machine_destroy(struct rf_machine *machine);
+
+/* The host's address of guest-physical memory, for the host's own access; NULL where there is none. */
+uint8_t *rf_machine_host_address(const struct rf_machine *machine, uint64_t gpa, uint64_t length);
+
+/* Drops every translation of [gpa, gpa + length) that any vCPU holds; on return none uses one. */
+void rf_machine_flush_range(struct rf_machine *machine, uint64_t gpa, uint64_t length);
+/* The same for every translation there is, and every shadow of a page table. */
+void rf_machine_flush_all(struct rf_machine *machine);
+
+/* A page of guest memory that nothing else uses while no flush is under way: the self-test runs in it. */
+uint64_t rf_machine_test_page_gpa(void);
+
+uint8_t *rf_machine_vcpu_page(struct rf_machine *machine, unsigned vcpu, unsigned page);
+
+#endif

@@ -1,0 +1,89 @@
+#include "memory_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+MemoryMapping::~MemoryMapping() {
+  if (host)
+    munmap(host, size);
+  if (fd >= 0)
+    close(fd);
+}
+
+static std::shared_ptr<MemoryMapping> CreateMapping(uint64_t size) {
+  auto mapping = std::make_shared<MemoryMapping>();
+  mapping->fd = memfd_create("ringfence-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (mapping->fd < 0 || ftruncate(mapping->fd, static_cast<off_t>(size)) < 0)
+    return nullptr;
+  // A file that cannot shrink cannot raise SIGBUS under whoever has it mapped.
+  if (fcntl(mapping->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+    return nullptr;
+  void *host = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, mapping->fd, 0);
+  if (host == MAP_FAILED)
+    return nullptr;
+  mapping->host = static_cast<uint8_t *>(host);
+  mapping->size = size;
+  return mapping;
+}
+
+Napi::Function MemoryFile::Define(Napi::Env env) {
+  return DefineClass(env, "MemoryFile",
+                     {
+                         InstanceMethod<&MemoryFile::View>("view"),
+                         InstanceMethod<&MemoryFile::Decommit>("decommit"),
+                         InstanceMethod<&MemoryFile::Usage>("usage"),
+                         InstanceMethod<&MemoryFile::Destroy>("destroy"),
+                         InstanceAccessor<&MemoryFile::Descriptor>("fd"),
+                     });
+}
+
+MemoryFile::MemoryFile(const Napi::CallbackInfo &info) : ObjectWrap(info) {
+  mapping_ = CreateMapping(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  if (!mapping_)
+    throw Napi::Error::New(info.Env(), std::string("cannot make the memory file: ") + strerror(errno));
+}
+
+Napi::Value MemoryFile::View(const Napi::CallbackInfo &info) {
+  auto offset = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  auto length = static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value());
+  if (!mapping_ || offset > mapping_->size || length > mapping_->size - offset)
+    throw Napi::RangeError::New(info.Env(), "view outside the memory file");
+  // The mapping lives at least as long as its views: destroy() detaches them, a collected one lets go of it.
+  auto *hold = new std::shared_ptr<MemoryMapping>(mapping_);
+  auto view = Napi::ArrayBuffer::New(
+      info.Env(), mapping_->host + offset, length,
+      [](Napi::Env, void *, std::shared_ptr<MemoryMapping> *held) { delete held; }, hold);
+  views_.push_back(Napi::Reference<Napi::ArrayBuffer>::New(view, 1));
+  return view;
+}
+
+Napi::Value MemoryFile::Decommit(const Napi::CallbackInfo &info) {
+  int64_t offset = info[0].As<Napi::Number>().Int64Value();
+  int64_t length = info[1].As<Napi::Number>().Int64Value();
+  int status = mapping_ ? fallocate(mapping_->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length)
+                        : (errno = EBADF, -1);
+  return Napi::Number::New(info.Env(), status < 0 ? -errno : 0);
+}
+
+Napi::Value MemoryFile::Usage(const Napi::CallbackInfo &info) {
+  struct stat status = {};
+  if (!mapping_ || fstat(mapping_->fd, &status) < 0)
+    return Napi::Number::New(info.Env(), mapping_ ? -errno : -EBADF);
+  return Napi::Number::New(info.Env(), static_cast<double>(status.st_blocks) * 512);
+}
+
+Napi::Value MemoryFile::Descriptor(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), mapping_ ? mapping_->fd : -1);
+}
+
+void MemoryFile::Destroy(const Napi::CallbackInfo &) {
+  for (auto &view : views_)
+    view.Value().Detach();
+  views_.clear();
+  mapping_.reset();
+}

@@ -1,0 +1,29 @@
+/*
+ * An address space's page tables: four levels, entries of 4 KiB, 2 MiB and 1 GiB (SDM volume 3, section 4.5).
+ *
+ * Invariants
+ *  - Entries are written whole, by the one thread that owns the machine, while vCPUs walk them.
+ *  - A present entry that a processor may have cached has its accessed bit set (section 4.8), and KVM's shadow
+ *    paging keeps to that too. So only changed entries with the bit set need a flush; the flush comes after the
+ *    write and before the call returns.
+ *  - A table whose last present entry goes is freed, and is not used again before everything has been flushed.
+ */
+#ifndef RINGFENCE_PAGE_TABLE_H
+#define RINGFENCE_PAGE_TABLE_H
+
+#include <stdint.h>
+
+#include "machine.h"
+
+struct rf_space {
+  struct rf_machine *machine;
+  uint64_t root; /* guest-physical address of the PML4, 0 once released */
+};
+
+int rf_space_create(struct rf_space *space, struct rf_machine *machine);
+void rf_space_release(struct rf_space *space);
+
+/* Fills the machine's entry 511: the system pages, shared by every address space. */
+int rf_map_system_pages(struct rf_machine *machine);
+
+#endif

@@ -1,0 +1,79 @@
+#include "vcpu_thread.h"
+
+#include <immintrin.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <utility>
+
+namespace {
+
+// As long as waking a sleeping thread costs: beyond it, spinning gains nothing.
+constexpr int64_t kSpinNanoseconds = 30000;
+
+int64_t Now() {
+  struct timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+void Futex(std::atomic<uint32_t> *word, int operation, uint32_t value) {
+  static_assert(sizeof(*word) == sizeof(uint32_t), "a futex is 32 bits");
+  syscall(SYS_futex, word, operation, value, nullptr, nullptr, 0);
+}
+
+} // namespace
+
+VcpuThread::VcpuThread(rf_vcpu *vcpu, std::function<void()> done) : vcpu_(vcpu), done_(std::move(done)) {
+  // The process's signals are for its main thread; only the kick is for this one.
+  sigset_t all, old;
+  sigfillset(&all);
+  sigdelset(&all, rf_kick_signal());
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  thread_ = std::thread([this] { Loop(); });
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+VcpuThread::~VcpuThread() {
+  if (state_.exchange(kStop) == kSleeping)
+    Futex(&state_, FUTEX_WAKE_PRIVATE, 1);
+  thread_.join();
+}
+
+void VcpuThread::Start(VcpuJob *job) {
+  job_ = job;
+  if (state_.exchange(kJob) == kSleeping)
+    Futex(&state_, FUTEX_WAKE_PRIVATE, 1);
+}
+
+VcpuThread::State VcpuThread::Wait() {
+  const int64_t until = Now() + kSpinNanoseconds;
+  do {
+    for (int i = 0; i < 64; i++) {
+      uint32_t state = state_.load(std::memory_order_acquire);
+      if (state != kIdle)
+        return static_cast<State>(state);
+      _mm_pause();
+    }
+  } while (Now() < until);
+  uint32_t expected = kIdle;
+  state_.compare_exchange_strong(expected, kSleeping);
+  while (state_.load(std::memory_order_acquire) == kSleeping)
+    Futex(&state_, FUTEX_WAIT_PRIVATE, kSleeping);
+  return static_cast<State>(state_.load(std::memory_order_acquire));
+}
+
+void VcpuThread::Loop() {
+  while (Wait() == kJob) {
+    VcpuJob *job = job_;
+    job->result = rf_vcpu_run(vcpu_, job->context, job->space, &job->registers, job->cpu);
+    // Idle before the report, for the report may bring the next job at once; a stop that came meanwhile stays.
+    uint32_t expected = kJob;
+    state_.compare_exchange_strong(expected, kIdle);
+    done_();
+  }
+}
