@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { readable, run, runInShell } from '../real/outcome.js';
+import { readable, run, runByExecve, runInShell } from '../real/outcome.js';
 import { cacheFolder, guest } from './build.js';
-import { fatal, odd, refused, writeElf } from './elf-files.js';
+import { fatal, notFound, odd, refused, writeElf } from './elf-files.js';
 
 const status = async (command: readonly string[]): Promise<number> => (await run(command)).status;
 const stdout = async (command: readonly string[]): Promise<string> =>
@@ -62,14 +62,18 @@ describe('guest programs, natively', () => {
 describe('ELF files, natively', () => {
   const folder = cacheFolder('elf-native');
 
+  const statusOf = async (name: string, contents: Buffer): Promise<number> =>
+    (await runByExecve(writeElf(folder, name, contents))).status;
+
   it.each(Object.entries(odd))('%s runs', async (name, contents) => {
-    expect(await status([writeElf(folder, name, contents)])).toBe(7);
+    expect(await statusOf(name, contents)).toBe(7);
   });
 
-  it.each(Object.entries({ ...refused, ...fatal }))('%s does not exit', async (name, contents) => {
-    const path = writeElf(folder, name, contents);
-    // execvp takes what the kernel refuses for a script, so a refusal is an error or a shell's complaint.
-    const result = await status([path]).catch(() => 126);
-    expect(result).not.toBe(0);
+  it.each(Object.entries({ ...refused, ...notFound }))('%s is refused', async (name, contents) => {
+    expect(await statusOf(name, contents)).toBe(126);
+  });
+
+  it.each(Object.entries(fatal))('%s does not end well', async (name, contents) => {
+    expect(await statusOf(name, contents)).not.toBe(0);
   });
 });

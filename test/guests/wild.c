@@ -207,6 +207,13 @@ static int may_block(long number) {
          number == __NR_rt_sigtimedwait;
 }
 
+static int in_sandbox(char **environment) {
+  for (; *environment; environment++)
+    if (same(*environment, "SANDBOX=yes"))
+      return 1;
+  return 0;
+}
+
 static int storm(word seed, word count) {
   random_state = (seed + 1) * 0x9e3779b97f4a7c15;
   for (word i = 0; i < count; i++) {
@@ -226,7 +233,7 @@ int guest_main(int argc, char **argv) {
     return 2;
   prepare();
   if (argc > 3 && same(argv[1], "storm"))
-    return storm(parse_decimal(argv[2]), parse_decimal(argv[3]));
+    return !in_sandbox(argv + argc + 1) ? 2 : storm(parse_decimal(argv[2]), parse_decimal(argv[3]));
   long fd = syscall3(__NR_open, argv[1], O_RDWR | O_CREAT | O_TRUNC, 0600);
   syscall2(__NR_dup2, fd, FILE_FD);
   syscall1(__NR_unlink, argv[1]);

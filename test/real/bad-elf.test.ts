@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { cacheFolder } from '../guests/build.js';
 import { fatal, foreign, notFound, odd, refused, writeElf } from '../guests/elf-files.js';
 import { describeKvm } from '../kvm.js';
-import { readable, run, runGuest } from './outcome.js';
+import { readable, runByExecve, runGuest } from './outcome.js';
 
 const folder = cacheFolder('elf');
 
@@ -37,7 +37,7 @@ describeKvm('files that are no programs', () => {
     '%s: refused, or ended as Linux ends it',
     async (name, contents) => {
       const { status, stderr } = await ending(name, contents);
-      const native = await run([writeElf(folder, name, contents)]);
+      const native = await runByExecve(writeElf(folder, name, contents));
       expect([126, native.status]).toContain(status);
       if (status > 125) expect(stderr).not.toBe('');
     },

@@ -78,6 +78,20 @@ export function runInShell(command: readonly string[], options: Options = {}): P
   return run(['sh', '-c', 'ulimit -c 0; "$@"; exit $?', 'sh', ...command], options);
 }
 
+/** Ends with 126 where execve(2) refuses; a shell, or execvp(3), would take the file for a script instead. */
+const EXECVE = `
+import os, sys
+try:
+    os.execv(sys.argv[1], sys.argv[1:])
+except OSError:
+    sys.exit(126)
+`;
+
+/** Runs one program natively by execve itself. */
+export function runByExecve(program: string): Promise<Outcome> {
+  return run(['python3', '-c', EXECVE, program]);
+}
+
 /** Text for a message: bytes that are no UTF-8 do not matter there. */
 export function readable(outcome: Outcome): { status: number; stdout: string; stderr: string } {
   const cut = (bytes: Buffer): string => bytes.toString('latin1').slice(0, 20_000);
