@@ -1,17 +1,36 @@
 /** One sandbox: its tasks, its memory, its clocks, its name. */
+import { hostname } from 'node:os';
 import type { FdTable } from './fs/fd-table.js';
 import type { FsContext } from './fs/fs-context.js';
-import type { GuestMemory, GuestPlatform } from './guest.js';
-import type { Credentials } from './task/credentials.js';
-import type { Process } from './task/process.js';
-import type { Task } from './task/task.js';
+import type { GuestAddressSpace, GuestMemory, GuestPlatform } from './guest.js';
+import { checkArguments } from './loader/initial-stack.js';
+import {
+  closeProgram,
+  loadProgram,
+  openProgram,
+  type Hardware,
+  type LoadedProgram,
+  type ProgramFile,
+} from './loader/load-program.js';
+import { findProgram } from './loader/search-path.js';
+import { chooseLayout } from './mm/address-layout.js';
+import { MemoryManager } from './mm/memory-manager.js';
+import { maxFrameSize } from './signal/signal-frame.js';
+import { createDispatcher, syscallTable, type Dispatcher } from './syscalls/table.js';
+import { hostCredentials, type Credentials } from './task/credentials.js';
+import { Process } from './task/process.js';
+import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
+import { runTask } from './task/run-loop.js';
+import { startState } from './task/start-state.js';
+import { Task } from './task/task.js';
+import { Tracer } from './trace/tracer.js';
 
 export interface KernelOptions {
   readonly platform: GuestPlatform;
   /** `nodename` of uname(2); the host's by default. */
   readonly hostname?: string;
   /** Receives one line for each system call, signal and exit, without a newline. */
-  readonly trace?: (line: string) => void;
+  readonly trace?: ((line: string) => void) | undefined;
   /** CPUID leaf 1 EDX, for AT_HWCAP. */
   readonly hwcap?: number;
   /** CPUs the guest sees in sched_getaffinity(2); 1 by default. */
@@ -35,28 +54,143 @@ export interface ExecRequest {
   readonly files: FdTable;
 }
 
+/** A processor of the x86-64 baseline, where nobody says better. */
+const DEFAULT_HWCAP = 0x078bfbff;
+
 export class Kernel {
   readonly memory: GuestMemory;
+  readonly platform: GuestPlatform;
   readonly hostname: string;
+  readonly cpuCount: number;
   /** Processes by pid, in order of creation. */
   readonly processes = new Map<number, Process>();
   /** CLOCK_REALTIME seconds at which this kernel booted, for /proc/stat. */
   readonly bootTime = Math.floor(Date.now() / 1000);
+  readonly tracer: Tracer | undefined;
+  readonly dispatch: Dispatcher;
+  readonly #credentials: Credentials;
+  #lastPid = 0;
+  /** Process group that a terminal's signals go to. */
+  foregroundGroup = 0;
 
   constructor(readonly options: KernelOptions) {
+    this.platform = options.platform;
     this.memory = options.platform.memory;
-    this.hostname = options.hostname ?? '';
+    this.hostname = options.hostname ?? hostname();
+    this.cpuCount = options.cpuCount ?? 1;
+    this.#credentials = options.credentials ?? hostCredentials();
+    const dispatch = createDispatcher(syscallTable);
+    this.tracer = options.trace === undefined ? undefined : new Tracer(syscallTable, options.trace);
+    this.dispatch = this.tracer?.wrap(dispatch) ?? dispatch;
   }
 
   /**
    * Starts a program. @throws {ExecError} with the errno and a message, where it cannot be.
    */
-  exec(_request: ExecRequest): Promise<Task> {
-    return Promise.reject(new Error('not yet'));
+  async exec(request: ExecRequest): Promise<Task> {
+    const path = findProgram(request.fsContext, request.path, request.searchPath);
+    const process = new Process(++this.#lastPid);
+    const program = this.openProgram(request.fsContext, path, request.argv, request.env, process);
+    const { mm, loaded } = await this.loadInto(
+      program,
+      request.env,
+      process.limits,
+      this.#credentials,
+    );
+    const task = new Task(process.pid, {
+      kernel: this,
+      process,
+      context: this.platform.newContext(),
+      mm,
+      files: request.files,
+      fsContext: request.fsContext,
+      credentials: this.#credentials,
+    });
+    process.become(program, request.env);
+    startState(task.registers, loaded);
+    this.processes.set(process.pid, process);
+    process.tasks.add(task);
+    this.foregroundGroup = process.processGroup;
+    this.tracer?.started(task, path, request.argv, request.env);
+    void runTask(task);
+    return task;
+  }
+
+  /** Finds and checks a program and its arguments; nothing is changed yet. @throws {ExecError} */
+  openProgram(
+    fsContext: FsContext,
+    path: string,
+    argv: readonly string[],
+    env: readonly string[],
+    process: Process,
+  ): ProgramFile {
+    const maxAddress = this.platform.maxUserAddress;
+    const program = openProgram(fsContext, path, argv, maxAddress);
+    try {
+      checkArguments(program.argv, env, process.limits.soft(Rlimit.Stack));
+      return program;
+    } catch (error) {
+      closeProgram(program);
+      throw error;
+    }
+  }
+
+  /** Lays a program out in a new address space, and closes it. @throws {ExecError} */
+  async loadInto(
+    program: ProgramFile,
+    env: readonly string[],
+    limits: ResourceLimits,
+    credentials: Credentials,
+  ): Promise<{ mm: MemoryManager; loaded: LoadedProgram }> {
+    let mm: MemoryManager | undefined;
+    try {
+      mm = new MemoryManager({
+        addressSpace: await this.#newAddressSpace(),
+        memory: this.memory,
+        layout: chooseLayout(this.platform.maxUserAddress, limits.soft(Rlimit.Stack)),
+        limits,
+      });
+      return { mm, loaded: loadProgram(mm, program, env, credentials, this.#hardware()) };
+    } catch (error) {
+      mm?.release();
+      throw error;
+    } finally {
+      closeProgram(program);
+    }
   }
 
   /** What a terminal does with Ctrl-C and the like: a signal to the foreground process group. */
-  signalForeground(_signo: number): void {
-    // filled in below
+  signalForeground(signo: number): void {
+    for (const process of [...this.processes.values()]) {
+      if (process.processGroup === this.foregroundGroup) process.sendSignal(signo);
+    }
+  }
+
+  /** Tells the owner of what should not happen. Never throws. */
+  reportDefect(message: string, error?: unknown): void {
+    try {
+      this.options.onDefect?.(message, error);
+    } catch {
+      // A listener's own failure is not the guest's.
+    }
+  }
+
+  async #newAddressSpace(): Promise<GuestAddressSpace> {
+    for (;;) {
+      const space = this.platform.newAddressSpace();
+      if (!(space instanceof Promise)) return space;
+      await space;
+    }
+  }
+
+  #hardware(): Hardware {
+    return {
+      hwcap: this.options.hwcap ?? DEFAULT_HWCAP,
+      hwcap2: 0,
+      minSignalStack: maxFrameSize(EXTENDED_STATE_SIZE),
+    };
   }
 }
+
+/** XSAVE area of a processor with AVX-512, in the standard format. */
+const EXTENDED_STATE_SIZE = 2696;

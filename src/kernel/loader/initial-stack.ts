@@ -99,6 +99,9 @@ export function buildInitialStack(mm: MemoryManager, contents: StackContents): n
 
 function mapStack(mm: MemoryManager, start: number, executable: boolean): void {
   const all = Access.Read | Access.Write | Access.Execute;
+  if (mm.vmas.occupied(start, mm.layout.stackTop)) {
+    throw new ExecError(Errno.ENOEXEC, 'a segment lies where the stack must be');
+  }
   mm.insertVma(
     start,
     mm.layout.stackTop,

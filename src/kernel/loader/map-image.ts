@@ -33,12 +33,22 @@ export function mapImage(
   const bias = image.positionIndependent ? chooseBias(mm, file, image, base) : 0;
   for (const segment of image.segments) mapSegment(mm, file, segment, bias);
   const last = image.segments[image.segments.length - 1] as ProgramHeader;
+  const entry = bias + image.entry;
+  if (!isUserAddress(mm, entry)) {
+    throw new ExecError(Errno.ENOEXEC, `${file.path}: cannot execute: its entry is no address`);
+  }
+  const headers = bias + image.programHeaderAddress;
   return {
     bias,
-    entry: bias + image.entry,
-    programHeaders: image.programHeaderAddress === 0 ? 0 : bias + image.programHeaderAddress,
+    entry,
+    programHeaders:
+      image.programHeaderAddress === 0 || !isUserAddress(mm, headers) ? 0 : headers,
     end: bias + last.vaddr + last.memorySize,
   };
+}
+
+function isUserAddress(mm: MemoryManager, address: number): boolean {
+  return address >= 0 && address < mm.layout.top;
 }
 
 function chooseBias(
@@ -50,8 +60,8 @@ function chooseBias(
   const first = image.segments[0] as ProgramHeader;
   const last = image.segments[image.segments.length - 1] as ProgramHeader;
   const low = pageRoundDown(first.vaddr);
-  const length = pageRoundUp(last.vaddr + last.memorySize) - low;
   const alignment = alignmentOf(image);
+  const length = pageRoundUp(last.vaddr + last.memorySize) - (low - (low % alignment));
   const wanted = base === undefined ? undefined : base - (base % alignment);
   const start =
     wanted !== undefined && wanted + length <= mm.layout.top && isFree(mm, wanted, length)

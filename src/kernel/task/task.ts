@@ -1,9 +1,16 @@
-/** A thread of the guest. */
+/** A thread of the guest: its registers, what it may wait for, and the signals on their way to it. */
 import { Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { Signo, SiCode } from '../abi/signal.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { FsContext } from '../fs/fs-context.js';
+import type { GuestContext } from '../guest.js';
 import type { Kernel } from '../kernel.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
+import { PendingSignals } from '../signal/pending-signals.js';
+import { NO_ALTERNATE_STACK, type AlternateStack } from '../signal/signal-frame.js';
+import type { SignalInfo } from '../signal/signal-info.js';
+import { SignalSet } from '../signal/signal-set.js';
 import type { Credentials } from './credentials.js';
 import type { ExitStatus } from './exit-status.js';
 import type { Process } from './process.js';
@@ -11,6 +18,7 @@ import type { Process } from './process.js';
 export interface TaskParts {
   readonly kernel: Kernel;
   readonly process: Process;
+  readonly context: GuestContext;
   readonly mm: MemoryManager;
   readonly files: FdTable;
   readonly fsContext: FsContext;
@@ -21,12 +29,38 @@ export class Task {
   readonly registers = new Registers();
   readonly kernel: Kernel;
   readonly process: Process;
-  readonly mm: MemoryManager;
+  /** Replaced by execve(2), as is `mm`. */
+  context: GuestContext;
+  mm: MemoryManager;
   readonly files: FdTable;
   readonly fsContext: FsContext;
   credentials: Credentials;
-  /** Settles when the whole process has ended. */
+  /**
+   * Settles when the whole process has ended and given everything back. Rejects where the platform failed, with
+   * its error.
+   */
   readonly exited: Promise<ExitStatus>;
+  /** Signals that wait until they are unblocked. SIGKILL and SIGSTOP are never in it. */
+  blocked = new SignalSet();
+  /** The mask to go back to when a signal has been delivered: rt_sigsuspend(2), ppoll(2). */
+  savedMask: SignalSet | undefined;
+  /** Signals sent to this thread alone. */
+  readonly pending = new PendingSignals();
+  alternateStack: AlternateStack = NO_ALTERNATE_STACK;
+  /** An asynchronous switch is under way: the thread runs in the guest while others run here. */
+  inGuest = false;
+  /** A call set every register itself: rax is not to be overwritten with a result. */
+  registersReplaced = false;
+  /** Number of the call that a signal cut short, until that signal is delivered; -1: none. */
+  interruptedCall = -1;
+  /** set_tid_address(2). */
+  clearChildTid = 0;
+  /** Milliseconds spent waiting, so that the rest is CPU time. */
+  idleTime = 0;
+  readonly startTime = performance.now();
+  #resolveExited: (status: ExitStatus) => void = () => undefined;
+  #rejectExited: (error: unknown) => void = () => undefined;
+  #wake: (() => void) | undefined;
 
   constructor(
     /** gettid(2). */
@@ -35,11 +69,17 @@ export class Task {
   ) {
     this.kernel = parts.kernel;
     this.process = parts.process;
+    this.context = parts.context;
     this.mm = parts.mm;
     this.files = parts.files;
     this.fsContext = parts.fsContext;
     this.credentials = parts.credentials;
-    this.exited = new Promise(() => undefined);
+    this.exited = new Promise((resolve, reject) => {
+      this.#resolveExited = resolve;
+      this.#rejectExited = reject;
+    });
+    // Whoever does not ask how it ended need not handle its failure either.
+    this.exited.catch(() => undefined);
   }
 
   /** getpid(2): the id of the process. */
@@ -47,15 +87,99 @@ export class Task {
     return this.process.pid;
   }
 
+  /** CPU time in milliseconds. What the thread did not wait it ran, here or in the guest. */
+  get cpuTime(): number {
+    return performance.now() - this.startTime - this.idleTime;
+  }
+
+  /** A signal is on its way that the mask lets through, or the process is ending. */
+  get hasWork(): boolean {
+    if (this.process.exitStatus !== undefined || this.process.stopped) return true;
+    return (
+      this.pending.set.firstNotIn(this.blocked) !== 0 ||
+      this.process.pending.set.firstNotIn(this.blocked) !== 0
+    );
+  }
+
   /**
    * Awaits a blocking operation. If a signal that is not ignored comes first, calls `cancel` and gives -EINTR.
    */
-  block<T>(promise: Promise<T>, _cancel: () => void): Promise<T | number> {
-    return promise;
+  async block<T>(promise: Promise<T>, cancel: () => void): Promise<T | number> {
+    if (this.hasWork) {
+      cancel();
+      return -Errno.EINTR;
+    }
+    const begin = performance.now();
+    const interrupted = new Promise<number>((resolve) => {
+      this.#wake = () => {
+        cancel();
+        resolve(-Errno.EINTR);
+      };
+    });
+    try {
+      return await Promise.race([promise, interrupted]);
+    } finally {
+      this.#wake = undefined;
+      this.idleTime += performance.now() - begin;
+    }
   }
 
   /** Queues a signal for this thread, as a failing write(2) does with SIGPIPE. */
-  sendSignal(_signo: number): void {
-    // filled in below
+  sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
+    if (!this.process.prepare(signo)) return;
+    this.pending.add(info);
+    if (!this.blocked.has(signo)) this.signalArrived();
+  }
+
+  /** Sends a signal that a fault raised: one that is blocked or ignored ends the process all the same. */
+  forceSignal(info: SignalInfo): void {
+    const { signo } = info;
+    if (this.blocked.has(signo) || this.process.actions.ignores(signo)) {
+      this.process.actions.reset(signo);
+      this.blocked.remove(signo);
+    }
+    this.pending.add(info);
+  }
+
+  /** Sets the mask; SIGKILL and SIGSTOP cannot be blocked. */
+  setBlocked(mask: SignalSet): void {
+    this.blocked = mask.without(UNBLOCKABLE);
+  }
+
+  /** A signal that is not blocked was queued. */
+  signalArrived(): void {
+    this.wake();
+  }
+
+  /** Cuts a wait short, or brings the thread out of the guest. */
+  wake(): void {
+    const wake = this.#wake;
+    if (wake !== undefined) {
+      this.#wake = undefined;
+      wake();
+    } else if (this.inGuest) {
+      this.context.interrupt();
+    }
+  }
+
+  /** Waits for `wake` with nothing else to wait for. */
+  async sleep(): Promise<void> {
+    const begin = performance.now();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.idleTime += performance.now() - begin;
+  }
+
+  /** Called by the run loop, once. */
+  finish(status: ExitStatus): void {
+    this.#resolveExited(status);
+  }
+
+  /** Called by the run loop, once, where it is not the program that failed. */
+  fail(error: unknown): void {
+    this.#rejectExited(error);
   }
 }
+
+const UNBLOCKABLE = SignalSet.of(Signo.SIGKILL, Signo.SIGSTOP);

@@ -1,0 +1,38 @@
+import { SIGRTMIN } from '../abi/signal.js';
+import type { SignalInfo } from './signal-info.js';
+import { SignalSet } from './signal-set.js';
+
+/** Real-time signals queue; no more than so many, as RLIMIT_SIGPENDING has it. */
+const MAX_QUEUED = 4096;
+
+/** Signals sent and not yet delivered: a standard signal at most once, real-time ones in order. */
+export class PendingSignals {
+  readonly set = new SignalSet();
+  #queue: SignalInfo[] = [];
+
+  /** Whether it was queued: false where a real-time signal finds the queue full. */
+  add(info: SignalInfo): boolean {
+    if (this.set.has(info.signo)) {
+      if (info.signo < SIGRTMIN) return true;
+      if (this.#queue.length >= MAX_QUEUED) return false;
+    }
+    this.set.add(info.signo);
+    this.#queue.push(info);
+    return true;
+  }
+
+  /** Takes the next signal that `blocked` lets through, lowest number first. */
+  take(blocked: SignalSet): SignalInfo | undefined {
+    const signo = this.set.firstNotIn(blocked);
+    if (signo === 0) return undefined;
+    const index = this.#queue.findIndex((info) => info.signo === signo);
+    const [info] = this.#queue.splice(index, 1);
+    if (!this.#queue.some((other) => other.signo === signo)) this.set.remove(signo);
+    return info;
+  }
+
+  discard(signo: number): void {
+    this.set.remove(signo);
+    this.#queue = this.#queue.filter((info) => info.signo !== signo);
+  }
+}

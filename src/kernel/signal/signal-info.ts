@@ -1,0 +1,29 @@
+/** What a signal carries, siginfo_t of sigaction(2), as far as this kernel produces it. */
+export interface SignalInfo {
+  readonly signo: number;
+  /** `si_code`. */
+  readonly code: number;
+  /** Sender, for SI_USER and SI_TKILL. */
+  readonly pid?: number;
+  readonly uid?: number;
+  /** `si_addr`, for a fault. */
+  readonly address?: number;
+  /** Exception vector and error code, for the `trapno` and `err` of a fault's context. */
+  readonly vector?: number;
+  readonly errorCode?: number;
+}
+
+export const SIGINFO_SIZE = 128;
+
+/** Writes siginfo_t at `at`; the bytes there are zero. */
+export function encodeSignalInfo(info: SignalInfo, bytes: Buffer, at: number): void {
+  bytes.writeInt32LE(info.signo, at);
+  bytes.writeInt32LE(info.code, at + 8);
+  if (info.address !== undefined) {
+    bytes.writeUInt32LE(info.address % 4294967296, at + 16);
+    bytes.writeUInt32LE(Math.min(Math.floor(info.address / 4294967296), 0xffffffff), at + 20);
+  } else {
+    bytes.writeInt32LE(info.pid ?? 0, at + 16);
+    bytes.writeUInt32LE(info.uid ?? 0, at + 20);
+  }
+}

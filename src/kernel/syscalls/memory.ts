@@ -1,0 +1,192 @@
+/** mmap(2) and its kin. */
+import type { Registers } from '../../platform/registers.js';
+import { isPageAligned } from '../../platform/file-range.js';
+import { Errno } from '../abi/errno.js';
+import {
+  MAP_32BIT,
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_GROWSDOWN,
+  MAP_HUGETLB,
+  MAP_NONBLOCK,
+  MAP_NORESERVE,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MAP_SHARED_VALIDATE,
+  MAP_TYPE,
+  PROT_ACCESS,
+  PROT_GROWSDOWN,
+  PROT_GROWSUP,
+  PROT_SEM,
+} from '../abi/mman.js';
+import { madvise, mincore, mlock, msync } from '../mm/advice.js';
+import type { MappedFile } from '../mm/mappable.js';
+import { mmap, mprotect, munmap, type MapRequest } from '../mm/mmap.js';
+import { mremap } from '../mm/mremap.js';
+import { setBrk } from '../mm/program-break.js';
+import type { Task } from '../task/task.js';
+import type { SyscallRow } from './row.js';
+
+const MCL_ALL = 7;
+
+function sysMmap(task: Task, args: Registers): number {
+  const flags = args.argumentUint(3);
+  const type = flags & MAP_TYPE;
+  const offset = args.argument(5);
+  if (!isPageAligned(offset)) return -Errno.EINVAL;
+  if (type !== MAP_PRIVATE && type !== MAP_SHARED && type !== MAP_SHARED_VALIDATE) {
+    return -Errno.EINVAL;
+  }
+  const anonymous = (flags & MAP_ANONYMOUS) !== 0;
+  let file: MappedFile | undefined;
+  if (!anonymous) {
+    const mapping = task.files.get(args.argumentInt(4))?.mapping() ?? -Errno.EBADF;
+    if (typeof mapping === 'number') return mapping;
+    if (mapping !== 'anonymous') file = mapping;
+  } else if ((flags & MAP_HUGETLB) !== 0) {
+    // As on a machine that has no huge pages reserved.
+    return -Errno.ENOMEM;
+  }
+  return mmap(task.mm, {
+    address: args.argument(0),
+    length: args.argument(1),
+    access: args.argumentUint(2) & PROT_ACCESS,
+    shared: type !== MAP_PRIVATE,
+    placement: placementOf(flags),
+    file,
+    offset: anonymous ? 0 : offset,
+    growsDown: (flags & MAP_GROWSDOWN) !== 0,
+    noReserve: (flags & MAP_NORESERVE) !== 0,
+    populate: (flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE,
+  });
+}
+
+function placementOf(flags: number): MapRequest['placement'] {
+  if ((flags & MAP_FIXED_NOREPLACE) !== 0) return 'fixed-noreplace';
+  if ((flags & MAP_FIXED) !== 0) return 'fixed';
+  return (flags & MAP_32BIT) !== 0 ? 'low-2g' : 'anywhere';
+}
+
+function sysMprotect(task: Task, args: Registers): number {
+  const prot = args.argumentUint(2);
+  const known = PROT_ACCESS | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
+  if ((prot & ~known) !== 0 || (prot & PROT_GROWSUP) !== 0) return -Errno.EINVAL;
+  const growsDown = (prot & PROT_GROWSDOWN) !== 0;
+  return mprotect(task.mm, args.argument(0), args.argument(1), prot & PROT_ACCESS, growsDown);
+}
+
+function sysMremap(task: Task, args: Registers): number {
+  return mremap(
+    task.mm,
+    args.argument(0),
+    args.argument(1),
+    args.argument(2),
+    args.argumentUint(3),
+    args.argument(4),
+  );
+}
+
+function sysMlock2(task: Task, args: Registers): number {
+  if ((args.argumentUint(2) & ~1) !== 0) return -Errno.EINVAL;
+  return mlock(task.mm, args.argument(0), args.argument(1));
+}
+
+function sysMlockall(_task: Task, args: Registers): number {
+  const flags = args.argumentUint(0);
+  return flags === 0 || (flags & ~MCL_ALL) !== 0 ? -Errno.EINVAL : 0;
+}
+
+const RANGE = ['pointer', 'size'] as const;
+
+export const rows: readonly SyscallRow[] = [
+  {
+    number: 9,
+    name: 'mmap',
+    handler: sysMmap,
+    args: ['pointer', 'size', 'prot', 'map-flags', 'fd', 'hex'],
+    hexResult: true,
+    support: 'partial',
+    missing: 'huge pages',
+  },
+  {
+    number: 10,
+    name: 'mprotect',
+    handler: sysMprotect,
+    args: ['pointer', 'size', 'prot'],
+    support: 'full',
+  },
+  {
+    number: 11,
+    name: 'munmap',
+    handler: (task, args) => munmap(task.mm, args.argument(0), args.argument(1)),
+    args: RANGE,
+    support: 'full',
+  },
+  {
+    number: 12,
+    name: 'brk',
+    handler: (task, args) => setBrk(task.mm, args.argument(0)),
+    args: ['pointer'],
+    hexResult: true,
+    support: 'full',
+  },
+  {
+    number: 25,
+    name: 'mremap',
+    handler: sysMremap,
+    args: ['pointer', 'size', 'size', 'hex', 'pointer'],
+    hexResult: true,
+    support: 'partial',
+    missing: 'MREMAP_DONTUNMAP; a range that spans several mappings',
+  },
+  {
+    number: 26,
+    name: 'msync',
+    handler: (task, args) =>
+      msync(task.mm, args.argument(0), args.argument(1), args.argumentUint(2)),
+    args: ['pointer', 'size', 'hex'],
+    support: 'full',
+  },
+  {
+    number: 27,
+    name: 'mincore',
+    handler: (task, args) =>
+      mincore(task.mm, args.argument(0), args.argument(1), args.argument(2)),
+    args: ['pointer', 'size', 'pointer'],
+    support: 'full',
+  },
+  {
+    number: 28,
+    name: 'madvise',
+    handler: (task, args) =>
+      madvise(task.mm, args.argument(0), args.argument(1), args.argumentInt(2)),
+    args: ['pointer', 'size', 'int'],
+    support: 'partial',
+    missing: 'MADV_REMOVE; advice about fork',
+  },
+  {
+    number: 149,
+    name: 'mlock',
+    handler: (task, args) => mlock(task.mm, args.argument(0), args.argument(1)),
+    args: RANGE,
+    support: 'full',
+  },
+  {
+    number: 150,
+    name: 'munlock',
+    handler: (task, args) => mlock(task.mm, args.argument(0), args.argument(1)),
+    args: RANGE,
+    support: 'full',
+  },
+  { number: 151, name: 'mlockall', handler: sysMlockall, args: ['hex'], support: 'full' },
+  { number: 152, name: 'munlockall', handler: () => 0, args: [], support: 'full' },
+  {
+    number: 325,
+    name: 'mlock2',
+    handler: sysMlock2,
+    args: ['pointer', 'size', 'hex'],
+    support: 'full',
+  },
+];

@@ -1,0 +1,108 @@
+/** Resource limits and usage, getrlimit(2), getrusage(2). */
+import type { Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { Rlimit, type ResourceLimit } from '../task/resource-limits.js';
+import type { Task } from '../task/task.js';
+import { putLong, putTimeval } from '../time/timespec.js';
+import type { SyscallRow } from './row.js';
+
+const RLIM_INFINITY = 0xffffffffffffffffn;
+/** `fs.nr_open`. */
+const NR_OPEN = 1048576;
+const RUSAGE_SELF = 0;
+const RUSAGE_CHILDREN = -1;
+const RUSAGE_THREAD = 1;
+const RUSAGE_SIZE = 144;
+const RU_MAXRSS = 32;
+
+function encodeLimit(limit: ResourceLimit): Buffer {
+  const bytes = Buffer.alloc(16);
+  for (const [index, value] of [limit.soft, limit.hard].entries()) {
+    bytes.writeBigUInt64LE(value === Infinity ? RLIM_INFINITY : BigInt(value), index * 8);
+  }
+  return bytes;
+}
+
+function decodeLimit(bytes: Buffer): ResourceLimit {
+  const [soft, hard] = [0, 8].map((at) => {
+    const value = bytes.readBigUInt64LE(at);
+    // Limits nothing could ever reach are as good as none.
+    return value > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(value);
+  }) as [number, number];
+  return { soft, hard };
+}
+
+function setLimit(task: Task, resource: number, address: number): number {
+  const bytes = Buffer.alloc(16);
+  if (!task.mm.read(address, bytes)) return -Errno.EFAULT;
+  const wanted = decodeLimit(bytes);
+  const old = task.process.limits.get(resource);
+  if (old === undefined || wanted.soft > wanted.hard) return -Errno.EINVAL;
+  if (resource === Rlimit.Nofile && wanted.hard > NR_OPEN) return -Errno.EPERM;
+  if (wanted.hard > old.hard && task.credentials.euid !== 0) return -Errno.EPERM;
+  task.process.limits.set(resource, wanted);
+  return 0;
+}
+
+function getLimit(task: Task, resource: number, address: number): number {
+  const limit = task.process.limits.get(resource);
+  return limit === undefined ? -Errno.EINVAL : task.mm.write(address, encodeLimit(limit));
+}
+
+function sysPrlimit64(task: Task, args: Registers): number {
+  const [pid, resource] = [args.argumentInt(0), args.argumentUint(1)];
+  const [from, to] = [args.argument(2), args.argument(3)];
+  if (pid !== 0 && pid !== task.pid) return -Errno.ESRCH;
+  const old = task.process.limits.get(resource);
+  if (old === undefined) return -Errno.EINVAL;
+  const result = from === 0 ? 0 : setLimit(task, resource, from);
+  if (result !== 0 || to === 0) return result;
+  return task.mm.write(to, encodeLimit(old));
+}
+
+function sysGetrusage(task: Task, args: Registers): number {
+  const who = args.argumentInt(0);
+  if (who !== RUSAGE_SELF && who !== RUSAGE_CHILDREN && who !== RUSAGE_THREAD) {
+    return -Errno.EINVAL;
+  }
+  const bytes = Buffer.alloc(RUSAGE_SIZE);
+  if (who !== RUSAGE_CHILDREN) {
+    putTimeval(bytes, 0, task.cpuTime);
+    putLong(bytes, RU_MAXRSS, Math.floor(task.mm.residentBytes / 1024));
+  }
+  return task.mm.write(args.argument(1), bytes);
+}
+
+export const rows: readonly SyscallRow[] = [
+  {
+    number: 97,
+    name: 'getrlimit',
+    handler: (task, args) => getLimit(task, args.argumentUint(0), args.argument(1)),
+    args: ['int', 'pointer'],
+    support: 'full',
+  },
+  {
+    number: 98,
+    name: 'getrusage',
+    handler: sysGetrusage,
+    args: ['int', 'pointer'],
+    support: 'partial',
+    missing: 'all but user time and resident size',
+  },
+  {
+    number: 160,
+    name: 'setrlimit',
+    handler: (task, args) => setLimit(task, args.argumentUint(0), args.argument(1)),
+    args: ['int', 'pointer'],
+    support: 'partial',
+    missing: 'RLIMIT_CPU, RLIMIT_NPROC and others that are kept and not enforced',
+  },
+  {
+    number: 302,
+    name: 'prlimit64',
+    handler: sysPrlimit64,
+    args: ['int', 'int', 'pointer', 'pointer'],
+    support: 'partial',
+    missing: 'limits of other processes',
+  },
+];

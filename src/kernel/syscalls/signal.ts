@@ -1,0 +1,342 @@
+/** Sending, catching, blocking and awaiting signals, signal(7). */
+import { Register, type Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import {
+  MINSIGSTKSZ,
+  SIGNAL_COUNT,
+  SIG_BLOCK,
+  SIG_SETMASK,
+  SIG_UNBLOCK,
+  SS_AUTODISARM,
+  SS_DISABLE,
+  SS_ONSTACK,
+  SiCode,
+  Signo,
+} from '../abi/signal.js';
+import {
+  NO_ALTERNATE_STACK,
+  RETURN_FRAME_SIZE,
+  alternateStackFlags,
+  isOnAlternateStack,
+  restoreRegisters,
+  sanitizeExtendedState,
+} from '../signal/signal-frame.js';
+import { SignalSet } from '../signal/signal-set.js';
+import { SIGINFO_SIZE, encodeSignalInfo, type SignalInfo } from '../signal/signal-info.js';
+import type { Process } from '../task/process.js';
+import type { Task } from '../task/task.js';
+import { after } from '../time/timeout.js';
+import { toMilliseconds } from '../time/clock.js';
+import { readTimespec } from '../time/timespec.js';
+import type { SyscallResult, SyscallRow } from './row.js';
+
+const SIGSET_SIZE = 8;
+const SIGACTION_SIZE = 32;
+const STACK_SIZE = 24;
+const POINTER_SIZE = 8;
+
+function isSignal(signo: number): boolean {
+  return signo >= 1 && signo <= SIGNAL_COUNT;
+}
+
+function readSet(task: Task, address: number): SignalSet | undefined {
+  const bytes = new Uint8Array(SIGSET_SIZE);
+  return task.mm.read(address, bytes) ? SignalSet.decode(bytes) : undefined;
+}
+
+function writeSet(task: Task, address: number, set: SignalSet): number {
+  const bytes = new Uint8Array(SIGSET_SIZE);
+  set.encode(bytes);
+  return task.mm.write(address, bytes);
+}
+
+function sysSigaction(task: Task, args: Registers): number {
+  const signo = args.argumentInt(0);
+  const [from, to] = [args.argument(1), args.argument(2)];
+  if (args.argument(3) !== SIGSET_SIZE || !isSignal(signo)) return -Errno.EINVAL;
+  if (from !== 0 && (signo === Signo.SIGKILL || signo === Signo.SIGSTOP)) return -Errno.EINVAL;
+  const { actions } = task.process;
+  const old = actions.get(signo);
+  if (from !== 0) {
+    const bytes = Buffer.alloc(SIGACTION_SIZE);
+    if (!task.mm.read(from, bytes)) return -Errno.EFAULT;
+    const handler = word(bytes, 0);
+    actions.set(signo, {
+      handler,
+      flags: bytes.readUInt32LE(8),
+      restorer: word(bytes, 16),
+      mask: SignalSet.decode(bytes, 24),
+    });
+    if (actions.ignores(signo)) discardPending(task.process, signo);
+  }
+  if (to === 0) return 0;
+  const bytes = Buffer.alloc(SIGACTION_SIZE);
+  putWord(bytes, 0, old.handler);
+  bytes.writeUInt32LE(old.flags >>> 0, 8);
+  putWord(bytes, 16, old.restorer);
+  old.mask.encode(bytes, 24);
+  return task.mm.write(to, bytes);
+}
+
+function discardPending(process: Process, signo: number): void {
+  process.pending.discard(signo);
+  for (const task of process.tasks) task.pending.discard(signo);
+}
+
+function sysSigprocmask(task: Task, args: Registers): number {
+  const [from, to] = [args.argument(1), args.argument(2)];
+  if (args.argument(3) !== SIGSET_SIZE) return -Errno.EINVAL;
+  const old = task.blocked;
+  if (from !== 0) {
+    const set = readSet(task, from);
+    if (set === undefined) return -Errno.EFAULT;
+    switch (args.argumentInt(0)) {
+      case SIG_BLOCK:
+        task.setBlocked(old.union(set));
+        break;
+      case SIG_UNBLOCK:
+        task.setBlocked(old.without(set));
+        break;
+      case SIG_SETMASK:
+        task.setBlocked(set);
+        break;
+      default:
+        return -Errno.EINVAL;
+    }
+  }
+  return to === 0 ? 0 : writeSet(task, to, old);
+}
+
+function sysSigpending(task: Task, args: Registers): number {
+  if (args.argument(1) > SIGSET_SIZE) return -Errno.EINVAL;
+  const pending = task.pending.set.union(task.process.pending.set);
+  const set = new SignalSet(pending.low & task.blocked.low, pending.high & task.blocked.high);
+  return writeSet(task, args.argument(0), set);
+}
+
+/** Waits for a signal; never ends in any other way. */
+function pause(task: Task): Promise<number> {
+  return task.block(new Promise<number>(() => undefined), () => undefined);
+}
+
+function sysSigsuspend(task: Task, args: Registers): SyscallResult {
+  if (args.argument(1) !== SIGSET_SIZE) return -Errno.EINVAL;
+  const set = readSet(task, args.argument(0));
+  if (set === undefined) return -Errno.EFAULT;
+  task.savedMask = task.blocked;
+  task.setBlocked(set);
+  return pause(task);
+}
+
+/** rt_sigtimedwait(2): takes a signal of a set without delivering it. */
+async function sysSigtimedwait(task: Task, args: Registers): Promise<number> {
+  if (args.argument(3) !== SIGSET_SIZE) return -Errno.EINVAL;
+  const wanted = readSet(task, args.argument(0));
+  if (wanted === undefined) return -Errno.EFAULT;
+  const timeAt = args.argument(2);
+  const time = timeAt === 0 ? undefined : readTimespec(task.mm, timeAt);
+  if (typeof time === 'number') return time;
+  const infoAt = args.argument(1);
+  const others = new SignalSet(~wanted.low, ~wanted.high);
+  const taken = takeSignal(task, others);
+  if (taken !== undefined) return accept(task, taken, infoAt);
+  const milliseconds = time === undefined ? Infinity : toMilliseconds(time);
+  if (milliseconds === 0) return -Errno.EAGAIN;
+  const mask = task.blocked;
+  task.setBlocked(mask.without(wanted));
+  let stop = (): void => undefined;
+  const late = new Promise<number>((resolve) => {
+    stop = after(milliseconds, () => {
+      resolve(-Errno.EAGAIN);
+    });
+  });
+  const result = await task.block(late, stop);
+  task.blocked = mask;
+  const arrived = takeSignal(task, others);
+  return arrived === undefined ? result : accept(task, arrived, infoAt);
+}
+
+function takeSignal(task: Task, others: SignalSet): SignalInfo | undefined {
+  return task.pending.take(others) ?? task.process.pending.take(others);
+}
+
+function accept(task: Task, info: SignalInfo, infoAt: number): number {
+  if (infoAt === 0) return info.signo;
+  const bytes = Buffer.alloc(SIGINFO_SIZE);
+  encodeSignalInfo(info, bytes, 0);
+  return task.mm.write(infoAt, bytes) === 0 ? info.signo : -Errno.EFAULT;
+}
+
+function userInfo(task: Task, signo: number, code: number): SignalInfo {
+  return { signo, code, pid: task.pid, uid: task.credentials.uid };
+}
+
+/** kill(2): a process, a process group, or every process but the caller. */
+function sysKill(task: Task, args: Registers): number {
+  const [pid, signo] = [args.argumentInt(0), args.argumentInt(1)];
+  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
+  const targets = killTargets(task, pid);
+  if (targets.length === 0) return -Errno.ESRCH;
+  if (signo !== 0) {
+    for (const target of targets) target.sendSignal(signo, userInfo(task, signo, SiCode.SI_USER));
+  }
+  return 0;
+}
+
+function killTargets(task: Task, pid: number): Process[] {
+  const all = [...task.kernel.processes.values()];
+  if (pid > 0) return all.filter((process) => process.pid === pid);
+  if (pid === -1) return all.filter((process) => process !== task.process);
+  const group = pid === 0 ? task.process.processGroup : -pid;
+  return all.filter((process) => process.processGroup === group);
+}
+
+function sendToThread(task: Task, pid: number, tid: number, signo: number): number {
+  if (tid <= 0 || pid <= 0 || (signo !== 0 && !isSignal(signo))) return -Errno.EINVAL;
+  for (const process of task.kernel.processes.values()) {
+    for (const target of process.tasks) {
+      if (target.tid !== tid || (pid !== ANY_PROCESS && process.pid !== pid)) continue;
+      if (signo !== 0) target.sendSignal(signo, userInfo(task, signo, SiCode.SI_TKILL));
+      return 0;
+    }
+  }
+  return -Errno.ESRCH;
+}
+
+const ANY_PROCESS = Infinity;
+
+function sysTgkill(task: Task, args: Registers): number {
+  return sendToThread(task, args.argumentInt(0), args.argumentInt(1), args.argumentInt(2));
+}
+
+function sysTkill(task: Task, args: Registers): number {
+  return sendToThread(task, ANY_PROCESS, args.argumentInt(0), args.argumentInt(1));
+}
+
+function sysSigaltstack(task: Task, args: Registers): number {
+  const [from, to] = [args.argument(0), args.argument(1)];
+  const stackPointer = task.registers.getNumber(Register.Rsp);
+  const old = task.alternateStack;
+  const bytes = Buffer.alloc(STACK_SIZE);
+  const wanted = from === 0 ? undefined : task.mm.read(from, bytes);
+  if (wanted === false) return -Errno.EFAULT;
+  if (wanted === true) {
+    const problem = setAlternateStack(task, bytes, stackPointer);
+    if (problem !== 0) return problem;
+  }
+  if (to === 0) return 0;
+  const answer = Buffer.alloc(STACK_SIZE);
+  putWord(answer, 0, old.address);
+  answer.writeUInt32LE(alternateStackFlags(old, stackPointer) >>> 0, 8);
+  putWord(answer, 16, old.size);
+  return task.mm.write(to, answer);
+}
+
+function setAlternateStack(task: Task, bytes: Buffer, stackPointer: number): number {
+  if (isOnAlternateStack(task.alternateStack, stackPointer)) return -Errno.EPERM;
+  const flags = bytes.readUInt32LE(8);
+  const mode = (flags & ~SS_AUTODISARM) >>> 0;
+  if (mode !== 0 && mode !== SS_DISABLE && mode !== SS_ONSTACK) return -Errno.EINVAL;
+  if (mode === SS_DISABLE) {
+    task.alternateStack = NO_ALTERNATE_STACK;
+    return 0;
+  }
+  const size = word(bytes, 16);
+  if (size < MINSIGSTKSZ) return -Errno.ENOMEM;
+  task.alternateStack = { address: word(bytes, 0), size, flags: flags & SS_AUTODISARM };
+  return 0;
+}
+
+/** The handler has returned through its restorer: the frame lies below the stack pointer. */
+function sysSigreturn(task: Task): number {
+  const { registers, mm, context } = task;
+  const address = registers.getNumber(Register.Rsp) - POINTER_SIZE;
+  const bytes = Buffer.alloc(RETURN_FRAME_SIZE);
+  const state = Buffer.from(context.getExtendedState());
+  if (!mm.read(address, bytes)) return badFrame(task);
+  const restored = restoreRegisters(registers, bytes);
+  if (restored.stateAddress !== 0) {
+    const current = new Uint8Array(state);
+    if (!mm.read(restored.stateAddress, state)) return badFrame(task);
+    sanitizeExtendedState(state, current);
+    context.setExtendedState(state);
+  }
+  task.setBlocked(restored.mask);
+  const { flags, size } = restored.stack;
+  if (size >= MINSIGSTKSZ && (flags & SS_DISABLE) === 0) {
+    task.alternateStack = { ...restored.stack, flags: flags & SS_AUTODISARM };
+  }
+  task.registersReplaced = true;
+  return 0;
+}
+
+function badFrame(task: Task): number {
+  task.forceSignal({ signo: Signo.SIGSEGV, code: SiCode.SI_KERNEL, address: 0 });
+  task.registersReplaced = true;
+  return 0;
+}
+
+function word(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at + 4) * 4294967296 + bytes.readUInt32LE(at);
+}
+
+function putWord(bytes: Buffer, at: number, value: number): void {
+  bytes.writeUInt32LE(value % 4294967296, at);
+  bytes.writeUInt32LE(Math.min(Math.floor(value / 4294967296), 0xffffffff), at + 4);
+}
+
+export const rows: readonly SyscallRow[] = [
+  {
+    number: 13,
+    name: 'rt_sigaction',
+    handler: sysSigaction,
+    args: ['signal', 'pointer', 'pointer', 'size'],
+    support: 'full',
+  },
+  {
+    number: 14,
+    name: 'rt_sigprocmask',
+    handler: sysSigprocmask,
+    args: ['int', 'pointer', 'pointer', 'size'],
+    support: 'full',
+  },
+  { number: 15, name: 'rt_sigreturn', handler: sysSigreturn, args: [], support: 'full' },
+  { number: 34, name: 'pause', handler: pause, args: [], support: 'full' },
+  { number: 62, name: 'kill', handler: sysKill, args: ['int', 'signal'], support: 'full' },
+  {
+    number: 127,
+    name: 'rt_sigpending',
+    handler: sysSigpending,
+    args: ['pointer', 'size'],
+    support: 'full',
+  },
+  {
+    number: 128,
+    name: 'rt_sigtimedwait',
+    handler: sysSigtimedwait,
+    args: ['pointer', 'pointer', 'timespec', 'size'],
+    support: 'full',
+  },
+  {
+    number: 130,
+    name: 'rt_sigsuspend',
+    handler: sysSigsuspend,
+    args: ['pointer', 'size'],
+    support: 'full',
+  },
+  {
+    number: 131,
+    name: 'sigaltstack',
+    handler: sysSigaltstack,
+    args: ['pointer', 'pointer'],
+    support: 'full',
+  },
+  { number: 200, name: 'tkill', handler: sysTkill, args: ['int', 'signal'], support: 'full' },
+  {
+    number: 234,
+    name: 'tgkill',
+    handler: sysTgkill,
+    args: ['int', 'int', 'signal'],
+    support: 'full',
+  },
+];

@@ -1,0 +1,149 @@
+/** Runs a task: switch to the guest, handle what brought it back, switch again. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { SwitchResult } from '../../platform/contract.js';
+import { Register, Report } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { Signo } from '../abi/signal.js';
+import { deliverSignals } from '../signal/delivery.js';
+import { syscallNumber } from '../syscalls/table.js';
+import type { Task } from './task.js';
+
+/** Microseconds that a switch may keep the event loop waiting before the guest goes on without it. */
+const SYNC_BUDGET = 1000;
+/** Milliseconds that calls in quick succession may keep the event loop waiting. */
+const TURN_INTERVAL = 4;
+/** Calls between two looks at the clock. */
+const CALLS_PER_LOOK = 32;
+/** A guest that ran so many milliseconds without a call is computing: switches stay asynchronous. */
+const COMPUTING = 1;
+const PAGE_FAULT_VECTOR = 14;
+
+/** Runs until the process ends; then gives back what the task held. Never rejects. */
+export async function runTask(task: Task): Promise<void> {
+  try {
+    const loop = new RunLoop(task);
+    await loop.run();
+  } catch (error) {
+    task.process.exit({ signal: Signo.SIGKILL, coreDumped: false });
+    release(task);
+    task.fail(error);
+    return;
+  }
+  task.kernel.tracer?.exited(task);
+  release(task);
+  task.finish(task.process.exitStatus ?? { code: 0 });
+}
+
+function release(task: Task): void {
+  const { process, kernel } = task;
+  try {
+    process.tasks.delete(task);
+    task.files.closeAll();
+    task.context.dispose();
+    task.mm.release();
+  } catch (error) {
+    kernel.reportDefect('a process was not cleaned up', error);
+  }
+  kernel.processes.delete(process.pid);
+}
+
+class RunLoop {
+  readonly #task: Task;
+  #synchronous = true;
+  #calls = 0;
+  #lastTurn = performance.now();
+
+  constructor(task: Task) {
+    this.#task = task;
+  }
+
+  async run(): Promise<void> {
+    const task = this.#task;
+    for (;;) {
+      if (task.hasWork || task.interruptedCall >= 0 || task.savedMask !== undefined) {
+        deliverSignals(task, task.kernel.tracer?.signalled);
+        if (task.process.exitStatus !== undefined) return;
+        while (task.process.stopped) await task.sleep();
+        if (task.hasWork) continue;
+      }
+      const result = this.#synchronous
+        ? task.context.switchSync(task.mm.addressSpace, task.registers, -1, SYNC_BUDGET)
+        : await this.#switchAsync();
+      if (result === SwitchResult.Syscall) {
+        const pending = this.#syscall();
+        if (pending !== undefined) await pending;
+      } else if (result === SwitchResult.Signal) {
+        this.#exception();
+      } else if (result === SwitchResult.Interrupt) {
+        this.#synchronous = false;
+      }
+      if (++this.#calls % CALLS_PER_LOOK === 0) await this.#turnIfDue();
+    }
+  }
+
+  async #switchAsync(): Promise<SwitchResult> {
+    const task = this.#task;
+    const begin = performance.now();
+    task.inGuest = true;
+    try {
+      const result = await task.context.switch(task.mm.addressSpace, task.registers, -1);
+      this.#lastTurn = performance.now();
+      // A guest that makes calls again is answered the quick way.
+      this.#synchronous = this.#lastTurn - begin < COMPUTING;
+      return result;
+    } finally {
+      task.inGuest = false;
+    }
+  }
+
+  /** Answers a call; a promise only where the answer must be waited for. */
+  #syscall(): Promise<void> | undefined {
+    const task = this.#task;
+    const number = syscallNumber(task);
+    const result = task.kernel.dispatch(task, number);
+    if (typeof result === 'number') {
+      this.#setResult(number, result);
+      return undefined;
+    }
+    return result.then((value) => {
+      this.#setResult(number, value);
+    });
+  }
+
+  #setResult(number: number, result: number): void {
+    const task = this.#task;
+    if (task.registersReplaced) {
+      task.registersReplaced = false;
+      return;
+    }
+    task.registers.setNumber(Register.Rax, result);
+    if (result === -Errno.EINTR) task.interruptedCall = number;
+  }
+
+  #exception(): void {
+    const task = this.#task;
+    const { registers, mm } = task;
+    const signo = registers.low32(Report.SignoCode);
+    const address = registers.getNumber(Report.FaultAddress);
+    const vector = registers.high32(Report.AccessVector);
+    let code = registers.highInt32(Report.SignoCode);
+    let raised = signo;
+    if (signo === Signo.SIGSEGV && vector === PAGE_FAULT_VECTOR) {
+      const fault = mm.handleFault(address, registers.low32(Report.AccessVector));
+      if (fault === 0) return;
+      raised = fault.signo;
+      code = fault.code;
+      if (raised === Signo.SIGKILL) {
+        task.kernel.reportDefect(`process ${String(task.pid)} was killed: out of guest memory`);
+      }
+    }
+    const errorCode = registers.high32(Report.CpuErrorCode);
+    task.forceSignal({ signo: raised, code, address, vector, errorCode });
+  }
+
+  async #turnIfDue(): Promise<void> {
+    if (performance.now() - this.#lastTurn < TURN_INTERVAL) return;
+    await eventLoopTurn();
+    this.#lastTurn = performance.now();
+  }
+}
