@@ -24,7 +24,7 @@ interface Guest {
   readonly registers: Registers;
 }
 
-async function createGuest(): Promise<Guest> {
+function createGuest(): Guest {
   const platform = createKvmPlatform();
   const { memory } = platform;
   const range = memory.allocate(PAGE, MemoryKind.Anonymous);
@@ -62,12 +62,12 @@ async function sampleAsync(guest: Guest, batch: number): Promise<number> {
   return ((performance.now() - start) * 1000) / batch;
 }
 
-async function open(
+function open(
   name: string,
   samples: number,
   sample: (guest: Guest) => number | Promise<number>,
-): Promise<Sampler> {
-  const guest = await createGuest();
+): Sampler {
+  const guest = createGuest();
   return {
     name,
     unit: 'µs',

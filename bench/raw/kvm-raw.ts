@@ -10,37 +10,30 @@ import type { Row, Sampler } from '../sampler.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The parts of the product that make the machine and run it once. */
-const PARTS = [
+/** Files of a folder of the repository, by their extension. */
+const files = (folder: string, extension: string): string[] =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith(extension))
+    .map((name) => join(folder, name));
+
+/** The benchmark, and the parts of the product that make the machine and run it once. */
+const sources = (): string[] => [
   'bench/raw/kvm_raw.c',
-  ...[
-    'context',
-    'kvm_ioctl',
-    'machine',
-    'page_table',
-    'self_test',
-    'stub',
-    'table_pool',
-    'vcpu',
-  ].map((name) => `native/${name}.c`),
-  'ring0/stub.S',
+  ...files('native', '.c'),
+  ...files('ring0', '.S'),
 ];
 
-function newest(): number {
-  const headers = ['native', 'ring0'].flatMap((folder) =>
-    readdirSync(join(ROOT, folder))
-      .filter((name) => name.endsWith('.h'))
-      .map((name) => join(folder, name)),
-  );
-  return Math.max(...[...PARTS, ...headers].map((name) => statSync(join(ROOT, name)).mtimeMs));
+function newestSource(): number {
+  const all = [...sources(), ...files('native', '.h'), ...files('ring0', '.h')];
+  return Math.max(...all.map((name) => statSync(join(ROOT, name)).mtimeMs));
 }
 
 function build(): string {
   const binary = join(cacheFolder('bench'), 'kvm_raw');
-  if (!existsSync(binary) || statSync(binary).mtimeMs < newest()) {
+  if (!existsSync(binary) || statSync(binary).mtimeMs < newestSource()) {
     execFileSync(
       'gcc',
-      ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-I', ROOT, '-pthread', '-o', binary, ...PARTS],
+      ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-I', ROOT, '-pthread', '-o', binary, ...sources()],
       { cwd: ROOT, stdio: 'inherit' },
     );
   }

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+
+import { describeKvm } from '../kvm.js';
+import { ROOT, run } from './outcome.js';
+
+interface Report {
+  readonly host: { readonly class: string; readonly cpu: string; readonly kernel: string };
+  readonly results: readonly {
+    readonly name: string;
+    readonly unit: string;
+    readonly p10: number;
+    readonly p50: number;
+    readonly p90: number;
+    readonly n: number;
+  }[];
+}
+
+const ROWS = [
+  'native.getpid',
+  'kvm.raw',
+  'kvm.switchSync',
+  'kvm.switch',
+  'cpu.native',
+  'cpu.guest',
+  'start.native',
+  'start.guest',
+];
+
+const bench = (...args: readonly string[]): ReturnType<typeof run> =>
+  run([process.execPath, '--import', 'tsx', 'bench/main.ts', ...args], { cwd: ROOT });
+
+describeKvm('the benchmarks', () => {
+  it('print every row, and the host beside them', async () => {
+    const { stdout, stderr, status } = await bench('--json');
+    expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: '' });
+    const { host, results } = JSON.parse(stdout.toString()) as Report;
+    expect(host.class).toMatch(/^(hardware|deprivileged)$/);
+    expect(host.cpu).not.toBe('');
+    expect(host.kernel).not.toBe('');
+    expect(results.map(({ name }) => name)).toEqual(ROWS);
+    for (const { p10, p50, p90, n } of results) {
+      expect(p10).toBeGreaterThan(0);
+      expect(p50).toBeGreaterThanOrEqual(p10);
+      expect(p90).toBeGreaterThanOrEqual(p50);
+      expect(n).toBeGreaterThanOrEqual(10);
+    }
+  }, 300_000);
+
+  it('print a table of the rows asked for', async () => {
+    const { stdout, status } = await bench('native.');
+    expect(status).toBe(0);
+    expect(stdout.toString()).toMatch(/native\.getpid .* ns /);
+    expect(stdout.toString()).not.toMatch(/kvm\.|cpu\./);
+  });
+});
