@@ -118,7 +118,13 @@ export default defineConfig(
     files: ['bench/**', 'examples/**', 'scripts/**'],
     rules: { 'no-console': 'off' },
     languageOptions: {
-      globals: { console: 'readonly', process: 'readonly', URL: 'readonly', Buffer: 'readonly' },
+      globals: {
+        console: 'readonly',
+        process: 'readonly',
+        URL: 'readonly',
+        AbortSignal: 'readonly',
+        Buffer: 'readonly',
+      },
     },
   },
   {

@@ -12,7 +12,7 @@ headers=$(node -p '
 
 warnings=(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wundef -Wvla -Wformat=2 -Werror)
 includes=(-I. -Inative -Iring0 -isystem node_modules/node-addon-api -isystem "$headers")
-defines=(-D_GNU_SOURCE -DNAPI_VERSION=8)
+defines=(-D_GNU_SOURCE -DNAPI_VERSION=9)
 
 # sources EXTENSION FOLDER…: their names, a NUL after each
 sources() {
@@ -22,9 +22,9 @@ sources() {
 }
 
 sources c native ring0 bench |
-  xargs -0 -r -n1 gcc -std=gnu11 -fsyntax-only "${warnings[@]}" -Wstrict-prototypes "${includes[@]}" "${defines[@]}"
+  xargs -0 -r -n1 gcc -std=c11 -fsyntax-only "${warnings[@]}" -Wstrict-prototypes "${includes[@]}" "${defines[@]}"
 sources cc native ring0 bench |
-  xargs -0 -r -n1 g++ -std=c++20 -fsyntax-only "${warnings[@]}" -Wno-cast-function-type "${includes[@]}" "${defines[@]}"
+  xargs -0 -r -n1 g++ -std=c++17 -fsyntax-only "${warnings[@]}" -Wno-cast-function-type "${includes[@]}" "${defines[@]}"
 # Guest programs misbehave for a living, so only the plain warnings apply to them.
 sources c test | xargs -0 -r -n1 gcc -std=gnu11 -fsyntax-only -Wall -Wextra -Wno-div-by-zero -Werror -D_GNU_SOURCE
 

@@ -20,6 +20,9 @@ const UNITS: Readonly<Record<string, number>> = {
 /** Less than this and not even a small static program has room for its pages and stack. */
 export const MIN_MEMORY = 4 * 1024 ** 2;
 
+/** Host memory is taken only as the guest touches it, so a generous limit costs nothing. */
+export const DEFAULT_MEMORY = '2g';
+
 /** `512m`, `2g`, `1.5g`, `1073741824`: a count of bytes, units of 1024. */
 export function parseMemory(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?$/i.exec(text);
@@ -62,13 +65,12 @@ export function collectEnv(text: string, previous: readonly string[] = []): read
   return value === undefined ? previous : [...previous, `${name}=${value}`];
 }
 
-/** A count of virtual CPUs. */
+/** A count of virtual CPUs. How many are too many is the platform's to say. */
 export function parseVcpus(text: string): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > 256) {
-    throw new InvalidArgumentError('The number of vCPUs is from 1 to 256.');
+  if (!/^[1-9]\d{0,3}$/.test(text)) {
+    throw new InvalidArgumentError('A number of vCPUs is a whole number from 1 up.');
   }
-  return count;
+  return Number(text);
 }
 
 /** `auto` or `kvm`. */

@@ -1,0 +1,110 @@
+/** `ringfence run`: a program with this process's standard streams and terminal. */
+import { statSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { StartError } from '../errors.js';
+import type { SandboxOptions } from '../options.js';
+import type { Sandbox } from '../sandbox.js';
+import { guestEnvironment } from './environment.js';
+import { describeSignalDeath, Status } from './exit-status.js';
+import { CommandFailure, say } from './failure.js';
+import type { Bind } from './options.js';
+import { passSignals } from './terminal.js';
+import { openTrace } from './trace.js';
+
+export interface RunCommandOptions {
+  readonly rootfs: string;
+  readonly bind?: readonly Bind[];
+  readonly env?: readonly string[];
+  readonly cwd?: string;
+  readonly memory: number;
+  readonly vcpus?: number;
+  readonly platform: 'auto' | 'kvm';
+  readonly trace?: true;
+  readonly traceFile?: string;
+}
+
+/** Runs a program to its end and gives the status to exit with. */
+export async function runProgram(
+  name: string,
+  args: readonly string[],
+  options: RunCommandOptions,
+): Promise<number> {
+  checkPaths(options);
+  const trace = openTrace(options);
+  const { Sandbox } = await import('../sandbox.js');
+  const sandbox = await Sandbox.create(sandboxOptions(options, trace?.write));
+  try {
+    return await runIn(sandbox, name, args, options);
+  } catch (error) {
+    throw error instanceof StartError ? startFailure(error) : error;
+  } finally {
+    await sandbox.dispose();
+    trace?.close();
+  }
+}
+
+async function runIn(
+  sandbox: Sandbox,
+  name: string,
+  args: readonly string[],
+  options: RunCommandOptions,
+): Promise<number> {
+  const { keepTerminalSettings } = await import('../host/terminal.js');
+  const restoreTerminal = keepTerminalSettings();
+  const program = await sandbox.start(name, args, {
+    env: guestEnvironment(options.env ?? [], {
+      uid: process.geteuid?.() ?? 0,
+      terminalType: isatty(0) || isatty(1) ? process.env.TERM : undefined,
+    }),
+    cwd: options.cwd ?? (options.rootfs === '/' ? process.cwd() : '/'),
+    stdin: 'inherit',
+    stdout: 'inherit',
+    stderr: 'inherit',
+  });
+  const stopPassing = passSignals(program);
+  try {
+    const { exitCode, signalNumber } = await program.ended;
+    if (signalNumber === null) return exitCode ?? Status.Failure;
+    const description = describeSignalDeath(signalNumber);
+    if (description !== undefined) say(description);
+    return Status.SignalBase + signalNumber;
+  } finally {
+    stopPassing();
+    restoreTerminal();
+  }
+}
+
+function sandboxOptions(
+  options: RunCommandOptions,
+  trace: ((line: string) => void) | undefined,
+): SandboxOptions {
+  return {
+    platform: options.platform,
+    memory: options.memory,
+    ...(options.vcpus === undefined ? {} : { vcpus: options.vcpus }),
+    rootfs: options.rootfs,
+    binds: options.bind ?? [],
+    ...(trace === undefined ? {} : { trace }),
+  };
+}
+
+/** As env(1) and shells have it: what is not there is 127, what is there and does not run is 126. */
+function startFailure(error: StartError): CommandFailure {
+  const notFound = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+  return new CommandFailure(error.message, notFound ? Status.NotFound : Status.NotExecutable);
+}
+
+function checkPaths(options: RunCommandOptions): void {
+  requireHostPath('--rootfs', options.rootfs, true);
+  for (const bind of options.bind ?? []) requireHostPath('--bind', bind.host, false);
+}
+
+function requireHostPath(option: string, path: string, directory: boolean): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new CommandFailure(`${option}: ${path} is not there on the host`, Status.Failure);
+  }
+  if (directory && !found.isDirectory()) {
+    throw new CommandFailure(`${option}: ${path} is not a directory`, Status.Failure);
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * Ringfence as a library. `run` is the whole of it for most: it starts a program in a sandbox of its own and gives
+ * what it printed and how it ended. `Sandbox` and `createPlatform` are for more than one program, or for one that
+ * is to be watched while it runs.
+ */
+export type { Diagnosis, KvmReport } from './diagnosis.js';
+export { diagnose } from './diagnosis.js';
+export { OutOfMemoryError, OutputLimitError, PlatformError, StartError } from './errors.js';
+export type {
+  Bind,
+  PlatformOptions,
+  RunOptions,
+  RunResult,
+  SandboxOptions,
+  StartOptions,
+} from './options.js';
+export type { Platform } from './platform/contract.js';
+export type { Program, ProgramEnd } from './program.js';
+export { run, runIn } from './run.js';
+export { createPlatform, Sandbox } from './sandbox.js';
+export type { Input, Output } from './standard-streams.js';

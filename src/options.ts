@@ -1,0 +1,64 @@
+/** What users of the library say and get. */
+import type { Platform } from './platform/contract.js';
+import type { Output, StreamOptions } from './standard-streams.js';
+
+export interface PlatformOptions {
+  /** How guest code runs. `auto`, the default, takes the best that works here. */
+  readonly platform?: 'auto' | 'kvm';
+  /** Most bytes of memory the guest may use; 2 GiB by default. The host's are taken as they are used. */
+  readonly memory?: number;
+  /** Number of virtual CPUs; chosen by the platform by default. */
+  readonly vcpus?: number;
+}
+
+/** A host directory that the guest sees at a path of its own. */
+export interface Bind {
+  readonly host: string;
+  /** Absolute. */
+  readonly guest: string;
+  /** By default what the guest writes there reaches the host. */
+  readonly readOnly?: boolean;
+}
+
+export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
+  /** `auto`, `kvm`, or a platform made before, which stays the caller's to dispose of. */
+  readonly platform?: PlatformOptions['platform'] | Platform;
+  /** Host directory that is the guest's root, read-only with a layer in memory on top; `/` by default. */
+  readonly rootfs?: string;
+  readonly binds?: readonly Bind[];
+  /** What uname(2) says; the host's name by default. */
+  readonly hostname?: string;
+  /** Is given a line for each system call, as strace prints them, without its newline. */
+  readonly trace?: (line: string) => void;
+  /** Is told of what should not happen inside the sandbox; the guest only saw a failed call or a signal. */
+  readonly onDefect?: (message: string, error?: unknown) => void;
+}
+
+export interface StartOptions extends StreamOptions {
+  /** The whole environment; nothing of the host's is added. By default only a PATH. */
+  readonly env?: Readonly<Record<string, string>> | readonly string[];
+  /** Working directory in the guest; `/` by default. */
+  readonly cwd?: string;
+}
+
+export interface RunOptions extends Omit<StartOptions, 'stdout' | 'stderr'> {
+  /** `pipe`, the default, gives what was written in the result. */
+  readonly stdout?: Output | 'pipe';
+  readonly stderr?: Output | 'pipe';
+  /** What `stdout` and `stderr` are given as; `utf8` by default. */
+  readonly encoding?: 'utf8' | 'buffer';
+  /** Most bytes taken of each stream, 64 MiB by default. A program that writes more is ended. */
+  readonly maxBuffer?: number;
+  /** Ends the program by SIGKILL and rejects with the signal's reason. `AbortSignal.timeout` makes a time limit. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult<Output = string> {
+  /** Null where a signal ended the program. */
+  readonly exitCode: number | null;
+  /** Null where the program exited by itself. */
+  readonly signal: string | null;
+  /** What it wrote; empty for a stream that is not `pipe`. */
+  readonly stdout: Output;
+  readonly stderr: Output;
+}

@@ -1,0 +1,52 @@
+/** A program under way in a sandbox, as seen from outside. */
+import { constants } from 'node:os';
+import type { Task } from './kernel/task/task.js';
+
+/** How a program ended: by itself with an exit code, or by a signal. One of the two is null. */
+export interface ProgramEnd {
+  readonly exitCode: number | null;
+  /** `SIGSEGV`; real-time signals are `SIGRTMIN+n`. */
+  readonly signal: string | null;
+  readonly signalNumber: number | null;
+}
+
+const SIGRTMIN = 34;
+
+export class Program {
+  readonly #task: Task;
+  /** Settles when the program has ended. Never rejects. */
+  readonly ended: Promise<ProgramEnd>;
+
+  /** Use `Sandbox.start`. */
+  constructor(task: Task) {
+    this.#task = task;
+    this.ended = task.exited.then((status) =>
+      'code' in status ? exited(status.code) : killed(status.signal),
+    );
+  }
+
+  /** Id of its process inside the sandbox. */
+  get pid(): number {
+    return this.#task.pid;
+  }
+
+  /** Sends a signal to the program, as kill(2) does. Nothing happens once it has ended. */
+  kill(signal: NodeJS.Signals = 'SIGTERM'): void {
+    this.#task.process.sendSignal(constants.signals[signal]);
+  }
+}
+
+function exited(exitCode: number): ProgramEnd {
+  return { exitCode, signal: null, signalNumber: null };
+}
+
+function killed(signalNumber: number): ProgramEnd {
+  return { exitCode: null, signal: signalName(signalNumber), signalNumber };
+}
+
+/** `SIGSEGV` for 11. SIGIOT and SIGPOLL are second names, behind the first in Node's list. */
+export function signalName(signal: number): string {
+  if (signal >= SIGRTMIN) return signal === SIGRTMIN ? 'SIGRTMIN' : `SIGRTMIN+${signal - SIGRTMIN}`;
+  const found = Object.entries(constants.signals).find(([, number]) => number === signal);
+  return found?.[0] ?? `SIG${signal}`;
+}

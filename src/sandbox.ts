@@ -1,0 +1,150 @@
+/** Joins a platform and a kernel: the only place that knows both. */
+import { getSystemErrorName } from 'node:util';
+import { PlatformError, StartError } from './errors.js';
+import { inspectKvmDevice } from './host/kvm-device.js';
+import { createFsContext, enter } from './kernel/fs/create-fs-context.js';
+import type { FsContext } from './kernel/fs/fs-context.js';
+import { Kernel } from './kernel/kernel.js';
+import { ExecError } from './kernel/loader/exec-error.js';
+import type { PlatformOptions, SandboxOptions, StartOptions } from './options.js';
+import type { Platform } from './platform/contract.js';
+import { Program } from './program.js';
+import { openStandardStreams } from './standard-streams.js';
+
+const DEFAULT_MEMORY = 2 * 1024 ** 3;
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Makes a platform. Dispose of it when done: it holds a virtual machine, its memory and its threads.
+ * @throws {PlatformError} where this machine has none; the message says what to do
+ */
+export async function createPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  const device = inspectKvmDevice();
+  if (device.problem !== undefined) {
+    const remedy = device.remedy === undefined ? '' : `; try: ${device.remedy}`;
+    throw new PlatformError(`${device.problem}${remedy} ('ringfence doctor' says more)`);
+  }
+  const { createKvmPlatform } = await import('./kvm/platform.js');
+  return createKvmPlatform({
+    memoryLimit: options.memory ?? DEFAULT_MEMORY,
+    ...(options.vcpus === undefined ? {} : { vcpus: options.vcpus }),
+  });
+}
+
+/** A platform, a kernel on it, and the files its programs see. */
+export class Sandbox implements AsyncDisposable {
+  readonly #platform: Platform;
+  readonly #ownsPlatform: boolean;
+  readonly #kernel: Kernel;
+  /** Root and mounts; a program gets a copy with a working directory of its own. */
+  readonly #fsContext: FsContext;
+  readonly #running = new Set<Program>();
+  #disposal: Promise<void> | undefined;
+
+  private constructor(platform: Platform, ownsPlatform: boolean, options: SandboxOptions) {
+    this.#platform = platform;
+    this.#ownsPlatform = ownsPlatform;
+    this.#fsContext = createFsContext({
+      rootfs: options.rootfs ?? '/',
+      binds: (options.binds ?? []).map((bind) => ({ readOnly: false, ...bind })),
+      memory: platform.memory,
+    });
+    this.#kernel = new Kernel({
+      platform,
+      trace: options.trace,
+      ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+      ...(options.vcpus === undefined ? {} : { cpuCount: options.vcpus }),
+      ...(options.onDefect === undefined ? {} : { onDefect: options.onDefect }),
+    });
+  }
+
+  /** @throws {PlatformError} where this machine cannot run guests */
+  static async create(options: SandboxOptions = {}): Promise<Sandbox> {
+    const { platform = 'auto', ...rest } = options;
+    if (typeof platform === 'object') return new Sandbox(platform, false, options);
+    const created = await createPlatform({ ...rest, platform });
+    try {
+      return new Sandbox(created, true, options);
+    } catch (error) {
+      created.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Starts a program: a path in the guest's root, or a name to look up in the PATH of `env`.
+   * @throws {StartError} where it cannot be
+   */
+  async start(
+    command: string,
+    args: readonly string[] = [],
+    options: StartOptions = {},
+  ): Promise<Program> {
+    if (this.#disposal !== undefined) throw new Error('the sandbox is disposed of');
+    const env = environmentOf(options.env);
+    const fsContext = this.#fsContext.clone();
+    let files;
+    try {
+      enter(fsContext, options.cwd ?? '/');
+      files = openStandardStreams(options);
+      const task = await this.#kernel.exec({
+        path: toBytes(command),
+        searchPath: searchPathOf(env),
+        argv: [command, ...args].map(toBytes),
+        env: env.map(toBytes),
+        fsContext,
+        files,
+      });
+      return this.#follow(new Program(task));
+    } catch (error) {
+      files?.closeAll();
+      fsContext.dispose();
+      throw error instanceof ExecError ? startError(error) : error;
+    }
+  }
+
+  /** Ends every program and gives back all that the sandbox holds. Twice is safe. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#dispose();
+    return this.#disposal;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #dispose(): Promise<void> {
+    const running = [...this.#running];
+    for (const program of running) program.kill('SIGKILL');
+    await Promise.all(running.map((program) => program.ended));
+    this.#fsContext.namespace.dispose();
+    if (this.#ownsPlatform) this.#platform.dispose();
+  }
+
+  #follow(program: Program): Program {
+    this.#running.add(program);
+    void program.ended.then(() => this.#running.delete(program));
+    return program;
+  }
+}
+
+/** The kernel's strings hold a byte in each character, so that any name survives. */
+function toBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+function environmentOf(env: StartOptions['env']): readonly string[] {
+  if (env === undefined) return [`PATH=${DEFAULT_PATH}`];
+  if (Array.isArray(env)) return env as readonly string[];
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
+}
+
+function searchPathOf(env: readonly string[]): string {
+  const variable = env.find((entry) => entry.startsWith('PATH='));
+  return toBytes(variable?.slice('PATH='.length) ?? DEFAULT_PATH);
+}
+
+function startError(error: ExecError): StartError {
+  const message = Buffer.from(error.message, 'latin1').toString('utf8');
+  return new StartError(message, getSystemErrorName(-error.errno));
+}
