@@ -1,0 +1,132 @@
+/** Prints system calls, signals and exits in the manner of strace(1). A wrapper around the dispatcher. */
+import { errnoName } from '../abi/errno.js';
+import { errorText } from '../abi/error-text.js';
+import { signalName } from '../abi/signal.js';
+import { syscallName } from '../abi/syscall-names.js';
+import type { SignalObserver } from '../signal/delivery.js';
+import type { SyscallRow } from '../syscalls/row.js';
+import type { Dispatcher, SyscallTable } from '../syscalls/table.js';
+import type { Task } from '../task/task.js';
+import { signalCodeName } from './flag-names.js';
+import {
+  formatArgument,
+  formatHex,
+  formatList,
+  formatPointer,
+  type ArgumentIndex,
+} from './format-argument.js';
+
+/** Column of the equals sign. */
+const RESULT_COLUMN = 40;
+const EXIT_CALLS: ReadonlySet<number> = new Set([60, 231]);
+const NO_RETURN: ReadonlySet<number> = new Set([15]);
+const MAX_ERRNO = 4095;
+
+export class Tracer {
+  readonly #table: SyscallTable;
+  readonly #sink: (line: string) => void;
+
+  constructor(table: SyscallTable, sink: (line: string) => void) {
+    this.#table = table;
+    this.#sink = sink;
+  }
+
+  /** The dispatcher that also prints. */
+  wrap(dispatch: Dispatcher): Dispatcher {
+    return (task, number) => {
+      const row = this.#table[number];
+      // What a call takes in is read before it runs: it may change it.
+      const before = this.#arguments(task, row, undefined);
+      if (EXIT_CALLS.has(number)) this.#call(task, number, before, '?');
+      const result = dispatch(task, number);
+      if (typeof result === 'number') {
+        this.#finish(task, number, row, before, result);
+        return result;
+      }
+      return result.then((value) => {
+        this.#finish(task, number, row, before, value);
+        return value;
+      });
+    };
+  }
+
+  /** A program begins: as if it had been called by execve(2). */
+  started(task: Task, path: string, argv: readonly string[], env: readonly string[]): void {
+    const parts = [JSON.stringify(path), formatList(argv), `/* ${String(env.length)} vars */`];
+    this.#call(task, 59, parts, '0');
+  }
+
+  readonly signalled: SignalObserver = (_task, info) => {
+    const name = signalName(info.signo);
+    const fields = [`si_signo=${name}`, `si_code=${signalCodeName(info.signo, info.code)}`];
+    if (info.address !== undefined) {
+      fields.push(`si_addr=${formatPointer(BigInt(info.address))}`);
+    } else if (info.pid !== undefined) {
+      fields.push(`si_pid=${String(info.pid)}`, `si_uid=${String(info.uid ?? 0)}`);
+    }
+    this.#sink(`--- ${name} {${fields.join(', ')}} ---`);
+  };
+
+  exited(task: Task): void {
+    const status = task.process.exitStatus;
+    if (status === undefined) return;
+    this.#sink(
+      'code' in status
+        ? `+++ exited with ${String(status.code)} +++`
+        : `+++ killed by ${signalName(status.signal)}${status.coreDumped ? ' (core dumped)' : ''} +++`,
+    );
+  }
+
+  #finish(
+    task: Task,
+    number: number,
+    row: SyscallRow | undefined,
+    before: readonly string[],
+    result: number,
+  ): void {
+    if (EXIT_CALLS.has(number)) return;
+    const shown = NO_RETURN.has(number) ? '?' : formatResult(result, row?.hexResult === true);
+    this.#call(task, number, this.#after(task, row, before, result), shown);
+  }
+
+  /** The arguments again, with what the call wrote. */
+  #after(
+    task: Task,
+    row: SyscallRow | undefined,
+    before: readonly string[],
+    result: number,
+  ): readonly string[] {
+    if (row?.args.includes('buffer-out') !== true) return before;
+    return before.map((text, index) =>
+      row.args[index] === 'buffer-out' ? this.#argument(task, row, index, result) : text,
+    );
+  }
+
+  #arguments(task: Task, row: SyscallRow | undefined, result: number | undefined): string[] {
+    if (row !== undefined) {
+      return row.args.map((_, index) => this.#argument(task, row, index, result));
+    }
+    return [0, 1, 2, 3, 4, 5].map((index) =>
+      formatHex(task.registers.argumentBig(index as ArgumentIndex)),
+    );
+  }
+
+  #argument(task: Task, row: SyscallRow, index: number, result: number | undefined): string {
+    const format = row.args[index] ?? 'hex';
+    return formatArgument(task.mm, task.registers, index as ArgumentIndex, format, result);
+  }
+
+  #call(_task: Task, number: number, parts: readonly string[], result: string): void {
+    const call = `${syscallName(number)}(${parts.join(', ')}) `;
+    this.#sink(`${call.padEnd(RESULT_COLUMN)}= ${result}`);
+  }
+}
+
+function formatResult(result: number, hex: boolean): string {
+  if (result < 0 && result >= -MAX_ERRNO) {
+    const name = errnoName.get(-result) ?? `ERRNO_${String(-result)}`;
+    const text = errorText.get(-result);
+    return text === undefined ? `-1 ${name}` : `-1 ${name} (${text})`;
+  }
+  return hex ? `0x${result.toString(16)}` : String(result);
+}
