@@ -19,12 +19,25 @@ Napi::Object Constants(Napi::Env env) {
   return constants;
 }
 
+// kvmCapabilities(device): an object of numbers, or a negative errno.
+Napi::Value KvmCapabilities(const Napi::CallbackInfo &info) {
+  rf_capability capabilities[16];
+  int count = rf_kvm_capabilities(info[0].As<Napi::String>().Utf8Value().c_str(), capabilities, 16);
+  if (count < 0)
+    return Napi::Number::New(info.Env(), count);
+  auto result = Napi::Object::New(info.Env());
+  for (int i = 0; i < count; i++)
+    result.Set(capabilities[i].name, Napi::Number::New(info.Env(), capabilities[i].value));
+  return result;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", Constants(env));
   exports.Set("MemoryFile", MemoryFile::Define(env));
   exports.Set("Machine", Machine::Define(env));
   exports.Set("Space", Space::Define(env));
   exports.Set("Context", Context::Define(env));
+  exports.Set("kvmCapabilities", Napi::Function::New(env, KvmCapabilities, "kvmCapabilities"));
   InitHostFiles(env, exports);
   return exports;
 }

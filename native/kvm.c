@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "self_test.h"
 #include "vcpu.h"
@@ -90,4 +91,23 @@ void rf_vcpu_describe_failure(const struct rf_vcpu *vcpu, char *text, size_t siz
   else
     snprintf(text, size, "KVM exit %u, detail 0x%llx", vcpu->failure.exit_reason,
              (unsigned long long)vcpu->failure.detail);
+}
+
+int rf_kvm_capabilities(const char *device, struct rf_capability *capabilities, unsigned max) {
+#define CAPABILITY(name) {#name, name}
+  const struct rf_capability known[] = {
+      CAPABILITY(KVM_CAP_SYNC_REGS),   CAPABILITY(KVM_CAP_IMMEDIATE_EXIT), CAPABILITY(KVM_CAP_SYNC_MMU),
+      CAPABILITY(KVM_CAP_NR_MEMSLOTS), CAPABILITY(KVM_CAP_MAX_VCPUS),      CAPABILITY(KVM_CAP_XSAVE),
+      CAPABILITY(KVM_CAP_XCRS),
+  };
+#undef CAPABILITY
+  int kvm = rf_kvm_open(device);
+  if (kvm < 0)
+    return kvm;
+  unsigned count = 0;
+  capabilities[count++] = (struct rf_capability){"KVM_API_VERSION", rf_kvm_api_version(kvm)};
+  for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]) && count < max; i++)
+    capabilities[count++] = (struct rf_capability){known[i].name, rf_kvm_check(kvm, known[i].value)};
+  close(kvm);
+  return (int)count;
 }

@@ -82,6 +82,13 @@ void rf_vcpu_describe_failure(const struct rf_vcpu *vcpu, char *text, size_t siz
 /* The signal that kicks a vCPU's thread out of the guest; such a thread must not block it. */
 int rf_kick_signal(void);
 
+struct rf_capability {
+  const char *name;
+  int value;
+};
+/* What KVM_CHECK_EXTENSION says of what Ringfence uses; gives their number, or a negative errno of open(2). */
+int rf_kvm_capabilities(const char *device, struct rf_capability *capabilities, unsigned max);
+
 struct rf_context *rf_context_new(void);
 void rf_context_delete(struct rf_context *context);
 void rf_context_interrupt(struct rf_context *context);

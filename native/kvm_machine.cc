@@ -37,6 +37,7 @@ Napi::Function Machine::Define(Napi::Env env) {
                          InstanceMethod<&Machine::RunSync>("runSync"),
                          InstanceMethod<&Machine::Start>("start"),
                          InstanceMethod<&Machine::Finish>("finish"),
+                         InstanceMethod<&Machine::Wait>("wait"),
                          InstanceMethod<&Machine::PreemptAll>("preemptAll"),
                          InstanceMethod<&Machine::Failure>("failure"),
                          InstanceMethod<&Machine::OnDone>("onDone"),
@@ -104,8 +105,12 @@ Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
   if (status < 0)
     return Status(info, status);
   if (!runner.thread)
-    runner.thread = std::make_unique<VcpuThread>(vcpu, [this, id] { ReportDone(id); });
+    runner.thread = std::make_unique<VcpuThread>(vcpu, [this, id] {
+      runners_[id].done = true;
+      ReportDone(id);
+    });
   runner.busy = true;
+  runner.done = false;
   if (busy_++ == 0)
     done_.Ref(info.Env());
   runner.thread->Start(&runner.job);
@@ -121,11 +126,19 @@ void Machine::ReportDone(unsigned vcpu) {
 
 Napi::Value Machine::Finish(const Napi::CallbackInfo &info) {
   Runner &runner = runners_[info[0].As<Napi::Number>().Uint32Value()];
+  if (!runner.busy || !runner.done)
+    return info.Env().Undefined();
   memcpy(RegistersArgument(info[1]), &runner.job.registers, sizeof(rf_registers));
   runner.busy = false;
   if (--busy_ == 0)
     done_.Unref(info.Env());
   return Status(info, runner.job.result);
+}
+
+void Machine::Wait(const Napi::CallbackInfo &info) {
+  Runner &runner = runners_[info[0].As<Napi::Number>().Uint32Value()];
+  while (runner.busy && !runner.done)
+    std::this_thread::yield();
 }
 
 Napi::Value Machine::PreemptAll(const Napi::CallbackInfo &info) {

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,7 @@ private:
     VcpuJob job = {};
     std::unique_ptr<VcpuThread> thread;
     bool busy = false;
+    std::atomic<bool> done{false};
   };
 
   Napi::Value HostClass(const Napi::CallbackInfo &info);
@@ -52,8 +54,10 @@ private:
   Napi::Value RunSync(const Napi::CallbackInfo &info);
   // start(vcpu, context, space, registers, cpu): 0 or a negative errno; the listener is called with the vCPU.
   Napi::Value Start(const Napi::CallbackInfo &info);
-  // finish(vcpu, registers): the result of the switch that start() began.
+  // finish(vcpu, registers): the result of the switch that start() began, or undefined while it goes on.
   Napi::Value Finish(const Napi::CallbackInfo &info);
+  // wait(vcpu): blocks until the switch that start() began is done.
+  void Wait(const Napi::CallbackInfo &info);
   // preemptAll(): every vCPU forgets which context ran last, and those that run are forced out.
   Napi::Value PreemptAll(const Napi::CallbackInfo &info);
   // failure(vcpu): what KVM said, in words.

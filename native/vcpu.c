@@ -452,30 +452,32 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
   }
 }
 
-static bool enterable(const struct rf_registers *registers) {
-  return is_canonical(registers->user.fs_base) && is_canonical(registers->user.gs_base);
-}
-
-enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context,
-                           const struct rf_space *space, struct rf_registers *registers, int32_t cpu) {
-  static _Thread_local pid_t self;
-  if (self == 0)
-    self = (pid_t)syscall(SYS_gettid);
+static enum rf_result run_announced(struct rf_vcpu *vcpu, struct rf_context *context,
+                                    const struct rf_space *space, struct rf_registers *registers, int32_t cpu) {
   uint64_t mark = atomic_exchange(&vcpu->mark, context->id);
   context->cpu = registers->cpu = (int32_t)vcpu->id;
   if (cpu >= 0 && (mark != context->id || (unsigned)cpu != vcpu->id))
     return RF_CPU_PREEMPTED;
-  if (!enterable(registers))
+  if (!is_canonical(registers->user.fs_base) || !is_canonical(registers->user.gs_base))
     return RF_BAD_REGISTERS;
   /* VM entry and SYSRET must not meet such a RIP; Linux faults at the IRET and sends SIGSEGV. */
   if (!is_canonical(registers->user.rip))
     return leave_by_exception(registers, VECTOR_GENERAL_PROTECTION, 0, 0);
-
-  atomic_store(&vcpu->thread, self);
   atomic_store(&context->running, vcpu);
   enum rf_result result = run_loop(vcpu, context, space, registers);
   atomic_store(&context->running, NULL);
-  atomic_store(&vcpu->thread, 0);
   atomic_store(&vcpu->expired, false);
+  return result;
+}
+
+enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
+                           struct rf_registers *registers, int32_t cpu) {
+  static _Thread_local pid_t self;
+  if (self == 0)
+    self = (pid_t)syscall(SYS_gettid);
+  /* Announced before the mark is taken: whoever clears the mark and then looks for the thread misses neither. */
+  atomic_store(&vcpu->thread, self);
+  enum rf_result result = run_announced(vcpu, context, space, registers, cpu);
+  atomic_store(&vcpu->thread, 0);
   return result;
 }

@@ -78,9 +78,7 @@ export class Registers {
 
   /** The value as a number: exact below 2^53, rounded above. */
   getNumber(register: number): number {
-    return (
-      (this.#u32[register * 2 + 1] as number) * TWO_32 + (this.#u32[register * 2] as number)
-    );
+    return (this.#u32[register * 2 + 1] as number) * TWO_32 + (this.#u32[register * 2] as number);
   }
 
   /** Sets from a safe integer; a negative one is sign-extended to 64 bits. */
@@ -128,6 +126,14 @@ export class Registers {
   /** Argument n, all 64 bits. */
   argumentBig(n: ArgumentIndex): bigint {
     return this.get(ARGUMENT[n]);
+  }
+
+  /** Leaves what an exception means, beside the vector and the error code. */
+  setReport(info: { signo: number; code: number; address: number; access: number }): void {
+    this.setNumber(Report.FaultAddress, info.address);
+    this.#i32[Report.SignoCode * 2] = info.signo;
+    this.#i32[Report.SignoCode * 2 + 1] = info.code;
+    this.#u32[Report.AccessVector * 2] = info.access;
   }
 
   copyFrom(other: Registers): void {

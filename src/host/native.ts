@@ -1,0 +1,98 @@
+/** The addon, loaded here alone and typed: what native/ exports, with the statuses it gives. */
+import { createRequire } from 'node:module';
+
+/** A memfd, mapped once. Statuses are 0 or -errno. */
+export interface NativeMemoryFile {
+  readonly fd: number;
+  /** An ArrayBuffer on the mapping, until `destroy`. */
+  view(offset: number, length: number): ArrayBuffer;
+  decommit(offset: number, length: number): number;
+  /** Bytes the host holds for it. */
+  usage(): number;
+  destroy(): void;
+}
+
+export interface NativeMachine {
+  readonly hostClass: 'hardware' | 'deprivileged';
+  tablePages(): number;
+  attachMemory(memory: NativeMemoryFile): number;
+  setMemorySlot(slot: number, offset: number, size: number): number;
+  createVcpu(id: number): number;
+  /** A `SwitchResult`, or a `NativeFailure`. */
+  runSync(
+    vcpu: number,
+    context: NativeContext,
+    space: NativeSpace,
+    registers: ArrayBuffer,
+    cpu: number,
+    budget: number,
+  ): number;
+  /** Begins a switch on the vCPU's own thread; the listener of `onDone` is called with the vCPU at its end. */
+  start(
+    vcpu: number,
+    context: NativeContext,
+    space: NativeSpace,
+    registers: ArrayBuffer,
+    cpu: number,
+  ): number;
+  /**
+   * Fills `registers` from the switch that `start` began, and gives its result as `runSync` does; undefined
+   * while it goes on.
+   */
+  finish(vcpu: number, registers: ArrayBuffer): number | undefined;
+  /** Blocks until the switch that `start` began is done. */
+  wait(vcpu: number): void;
+  preemptAll(): void;
+  failure(vcpu: number): string;
+  onDone(listener: (vcpu: number) => void): void;
+  dispose(): void;
+}
+
+export interface NativeSpace {
+  map(address: number, gpa: number, length: number, access: number): number;
+  unmap(address: number, length: number): number;
+  copyIn(address: number, dst: Uint8Array): number;
+  copyOut(address: number, src: Uint8Array): number;
+  zeroOut(address: number, length: number): number;
+  /** The value before, or -1 for a fault. */
+  swap(address: number, value: number): number;
+  compareAndSwap(address: number, expected: number, value: number): number;
+  release(): void;
+}
+
+export interface NativeContext {
+  readonly cpu: number;
+  interrupt(): void;
+  getExtendedState(dst: Uint8Array): number;
+  setExtendedState(src: Uint8Array): number;
+  dispose(): void;
+}
+
+/** Results of a switch that are failures of ours, not of the guest. */
+export const NativeFailure = { Failed: -1, BadRegisters: -2 } as const;
+
+export interface NativeConstants {
+  readonly memoryGpa: number;
+  readonly firstMemorySlot: number;
+  readonly maxVcpus: number;
+  readonly registersSize: number;
+  readonly extendedStateSize: number;
+  /** Stands for a page fault's error code where the host has no memory behind a mapped page. */
+  readonly noMemory: number;
+}
+
+export interface NativeAddon {
+  readonly constants: NativeConstants;
+  readonly MemoryFile: new (size: number) => NativeMemoryFile;
+  /** @throws {Error} with `errno` and `stage` */
+  readonly Machine: new (device: string) => NativeMachine;
+  readonly Space: new (machine: NativeMachine) => NativeSpace;
+  readonly Context: new () => NativeContext;
+  /** What KVM_CHECK_EXTENSION says, by name, and `KVM_API_VERSION`; or -errno of open(2). */
+  kvmCapabilities(device: string): Record<string, number> | number;
+}
+
+const require = createRequire(import.meta.url);
+
+export const native = require('../../build/Release/ringfence.node') as NativeAddon &
+  Record<string, unknown>;

@@ -1,0 +1,35 @@
+/**
+ * Guest-physical memory: which chunks of the memory file a slot backs. A chunk gets its slot when it is first
+ * mapped into an address space, and keeps it: deleting a slot makes KVM drop everything it has derived.
+ */
+import { native, type NativeMachine } from '../host/native.js';
+import { CHUNK_SIZE, type MemoryFile } from '../memory/memory-file.js';
+import { PlatformError } from '../platform/errors.js';
+import type { FileRange } from '../platform/file-range.js';
+
+export class MemorySlots {
+  readonly #machine: NativeMachine;
+  readonly #backed: boolean[] = [];
+
+  constructor(machine: NativeMachine, memory: MemoryFile) {
+    this.#machine = machine;
+    const status = machine.attachMemory(memory.native);
+    if (status < 0) throw new PlatformError(`cannot map the memory file again: errno ${-status}`);
+  }
+
+  /** The guest-physical address of `range` of the memory file, backed from now on. */
+  gpaOf(range: FileRange): number {
+    const last = Math.ceil(range.end / CHUNK_SIZE);
+    for (let chunk = Math.floor(range.start / CHUNK_SIZE); chunk < last; chunk++) {
+      if (!this.#backed[chunk]) this.#back(chunk);
+    }
+    return native.constants.memoryGpa + range.start;
+  }
+
+  #back(chunk: number): void {
+    const slot = native.constants.firstMemorySlot + chunk;
+    const status = this.#machine.setMemorySlot(slot, chunk * CHUNK_SIZE, CHUNK_SIZE);
+    if (status < 0) throw new PlatformError(`KVM refuses memory slot ${slot}: errno ${-status}`);
+    this.#backed[chunk] = true;
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Which context runs on which vCPU. All decisions are made on the thread that owns the machine, so there is nothing
+ * to lock: a vCPU belongs to one switch at a time, from the decision to its end.
+ *
+ * A context goes back to the vCPU it last ran on if that is free: its extended state is there still. Contexts
+ * beyond the pool wait in turn, and while one waits, whoever has run for a slice is asked to come out.
+ */
+import {
+  native,
+  type NativeContext,
+  type NativeMachine,
+  type NativeSpace,
+} from '../host/native.js';
+import { PlatformError } from '../platform/errors.js';
+
+const SLICE_MS = 10;
+
+/** One asynchronous switch. */
+interface Job {
+  readonly context: NativeContext;
+  readonly space: NativeSpace;
+  readonly registers: ArrayBuffer;
+  readonly cpu: number;
+  readonly settle: (result: number) => void;
+  readonly fail: (error: Error) => void;
+  startedAt: number;
+}
+
+export class VcpuPool {
+  readonly #machine: NativeMachine;
+  /** Job of each vCPU: undefined while idle, null until the vCPU is made. */
+  readonly #jobs: (Job | undefined | null)[];
+  readonly #waiting: Job[] = [];
+  #slices: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(machine: NativeMachine, count: number) {
+    const { maxVcpus } = native.constants;
+    if (!Number.isInteger(count) || count < 1 || count > maxVcpus) {
+      throw new PlatformError(`a machine has 1 to ${maxVcpus} vCPUs, not ${count}`);
+    }
+    this.#machine = machine;
+    this.#jobs = new Array<null>(count).fill(null);
+    machine.onDone((vcpu) => {
+      this.#finish(vcpu);
+    });
+  }
+
+  get size(): number {
+    return this.#jobs.length;
+  }
+
+  /** Switches on the calling thread. Gives what `NativeMachine.runSync` does. */
+  runSync(
+    context: NativeContext,
+    space: NativeSpace,
+    registers: ArrayBuffer,
+    cpu: number,
+    budget: number,
+  ): number {
+    const vcpu = this.#claim(context.cpu);
+    return this.#machine.runSync(
+      vcpu < 0 ? this.#evict() : vcpu,
+      context,
+      space,
+      registers,
+      cpu,
+      budget,
+    );
+  }
+
+  /** Switches on a vCPU's thread. */
+  run(
+    context: NativeContext,
+    space: NativeSpace,
+    registers: ArrayBuffer,
+    cpu: number,
+  ): Promise<number> {
+    return new Promise((settle, fail) => {
+      const job = { context, space, registers, cpu, settle, fail, startedAt: 0 };
+      const vcpu = this.#waiting.length > 0 ? -1 : this.#claim(context.cpu);
+      if (vcpu >= 0) {
+        this.#start(vcpu, job);
+        return;
+      }
+      this.#waiting.push(job);
+      this.#slices ??= setInterval(() => {
+        this.#endSlices();
+      }, SLICE_MS / 2);
+    });
+  }
+
+  /** What KVM said when the context's last switch failed. */
+  failureOf(context: NativeContext): string {
+    return this.#machine.failure(context.cpu);
+  }
+
+  /** Makes every running context report a preemption; resolves when all have come out. */
+  async preemptAll(): Promise<void> {
+    const out = this.#jobs.filter((job) => job != null).map((job) => this.#outcome(job));
+    this.#machine.preemptAll();
+    await Promise.all(out);
+  }
+
+  /** Ends every switch, waiting ones too. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#slices);
+    this.#slices = undefined;
+    const abandoned = [...this.#jobs.filter((job) => job != null), ...this.#waiting.splice(0)];
+    for (const job of abandoned) job.context.interrupt();
+    this.#jobs.fill(null);
+    for (const job of abandoned) job.fail(new PlatformError('the platform has been disposed'));
+  }
+
+  readonly #watchers = new WeakMap<Job, (() => void)[]>();
+
+  #outcome(job: Job): Promise<void> {
+    return new Promise((resolve) => {
+      const watchers = this.#watchers.get(job) ?? [];
+      watchers.push(resolve);
+      this.#watchers.set(job, watchers);
+    });
+  }
+
+  /** A free vCPU, made if need be, `preferred` if it is free; or -1. */
+  #claim(preferred: number): number {
+    if (preferred >= 0 && this.#jobs[preferred] === undefined) return preferred;
+    let idle = this.#jobs.indexOf(undefined);
+    if (idle < 0) {
+      idle = this.#jobs.indexOf(null);
+      if (idle >= 0) this.#create(idle);
+    }
+    return idle;
+  }
+
+  #create(vcpu: number): void {
+    const status = this.#machine.createVcpu(vcpu);
+    if (status < 0) throw new PlatformError(`KVM refuses vCPU ${vcpu}: errno ${-status}`);
+    this.#jobs[vcpu] = undefined;
+  }
+
+  #start(vcpu: number, job: Job): void {
+    job.startedAt = performance.now();
+    this.#jobs[vcpu] = job;
+    const status = this.#machine.start(vcpu, job.context, job.space, job.registers, job.cpu);
+    if (status >= 0) return;
+    this.#jobs[vcpu] = undefined;
+    job.fail(new PlatformError(`cannot load a context into vCPU ${vcpu}: errno ${-status}`));
+  }
+
+  /** Settles the vCPU's job, if it is done: the report of one that #evict has settled comes late. */
+  #finish(vcpu: number): void {
+    const job = this.#jobs[vcpu];
+    if (job == null || this.#closed) return;
+    const result = this.#machine.finish(vcpu, job.registers);
+    if (result === undefined) return;
+    this.#jobs[vcpu] = undefined;
+    const next = this.#waiting.shift();
+    if (next) this.#start(vcpu, next);
+    if (this.#waiting.length === 0) {
+      clearInterval(this.#slices);
+      this.#slices = undefined;
+    }
+    this.#settle(job, result);
+  }
+
+  #settle(job: Job, result: number): void {
+    for (const watcher of this.#watchers.get(job) ?? []) watcher();
+    job.settle(result);
+  }
+
+  /** Frees a vCPU for a switch on this thread, which would otherwise wait for itself to return to its event loop. */
+  #evict(): number {
+    let vcpu = 0;
+    for (let at = 1; at < this.#jobs.length; at++) {
+      if ((this.#jobs[at]?.startedAt ?? 0) < (this.#jobs[vcpu]?.startedAt ?? 0)) vcpu = at;
+    }
+    this.#jobs[vcpu]?.context.interrupt();
+    this.#machine.wait(vcpu);
+    const job = this.#jobs[vcpu];
+    this.#jobs[vcpu] = undefined;
+    if (job != null) this.#settle(job, this.#machine.finish(vcpu, job.registers) ?? 0);
+    queueMicrotask(() => {
+      this.#startWaiting();
+    });
+    return vcpu;
+  }
+
+  #startWaiting(): void {
+    while (this.#waiting.length > 0 && !this.#closed) {
+      const vcpu = this.#claim(this.#waiting[0]?.context.cpu ?? -1);
+      const job = vcpu < 0 ? undefined : this.#waiting.shift();
+      if (!job) return;
+      this.#start(vcpu, job);
+    }
+  }
+
+  #endSlices(): void {
+    const before = performance.now() - SLICE_MS;
+    for (const job of this.#jobs) {
+      if (job != null && job.startedAt < before) job.context.interrupt();
+    }
+  }
+}
