@@ -21,7 +21,10 @@ export async function formatDiagnosis(diagnosis: Diagnosis): Promise<string> {
     import('cli-table3'),
     import('picocolors'),
   ]);
-  const table = new Table({ style: { head: [], border: [] } });
+  const table = new Table({
+    style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  });
   for (const [name, value] of describe(diagnosis)) table.push([colors.bold(name), value]);
   const verdict = diagnosis.runnable
     ? colors.green(`Guests run here, by ${diagnosis.platform ?? ''}: ${diagnosis.reason}.`)
