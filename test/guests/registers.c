@@ -1,9 +1,9 @@
 /*
- * registers COUNT: makes COUNT system calls, each with new values in every register, and checks that what the
- * ABI keeps was kept: all general registers but rax, rcx and r11, the flags, the x87, SSE, AVX and AVX-512
- * state (as far as CPUID and XGETBV report them), and the 128 bytes of red zone (System V ABI, x86-64
- * supplement, A.2.1 and 3.2.2). Prints the first mismatch and exits 1. Built without SSE: a compiler's own
- * use of a vector register would hide what the test looks for.
+ * registers COUNT [xmm|ymm|zmm]: makes COUNT system calls, each with new values in every register, and checks
+ * that what the ABI keeps was kept: all general registers but rax, rcx and r11, the flags, the x87, SSE, AVX
+ * and AVX-512 state (what CPUID and XGETBV report, or what the second argument says is there), and the 128
+ * bytes of red zone (System V ABI, x86-64 supplement, A.2.1 and 3.2.2). Prints the first mismatch and
+ * exits 1. Built without SSE: a compiler's own use of a vector register would hide what the test looks for.
  */
 #include "guest.h"
 #include "registers_layout.h"
@@ -173,7 +173,10 @@ static int check_red_zone(word iteration) {
 int guest_main(int argc, char **argv) {
   word count = argc > 1 ? parse_decimal(argv[1]) : 1000;
   word pid = (word)syscall0(__NR_getpid);
-  detect_features();
+  if (argc < 3)
+    detect_features();
+  else
+    vector_features = argv[2][0] == 'z' ? FEATURE_AVX512 : argv[2][0] == 'y' ? FEATURE_AVX : 0;
   for (word i = 0; i < count; i++) {
     prepare(i);
     probe();

@@ -19,9 +19,15 @@ describeKvm('guest programs', () => {
   });
 
   it('registers, flags, vectors and red zone across a million system calls', async () => {
-    const native = await expectSameAsNative([guest('registers'), '1000000']);
-    expect(native.status).toBe(0);
-  }, 600_000);
+    // What the processor has counts, also where the sandbox's CPUID keeps quiet about it.
+    const level = /[xyz]mm/.exec((await run([guest('registers'), '1'])).stdout.toString())?.[0];
+    const command = [guest('registers'), '1000000', level ?? 'xmm'];
+    expect((await expectSameAsNative(command)).status).toBe(0);
+  }, 900_000);
+
+  it('registers, as CPUID describes them', async () => {
+    expect((await runGuest([guest('registers'), '1000'])).status).toBe(0);
+  });
 
   it('bases of FS and GS', async () => {
     expect((await expectSameAsNative([guest('segment_base')])).stdout.toString()).toBe('kept\n');
