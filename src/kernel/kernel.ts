@@ -16,7 +16,8 @@ import { findProgram } from './loader/search-path.js';
 import { chooseLayout } from './mm/address-layout.js';
 import { MemoryManager } from './mm/memory-manager.js';
 import { maxFrameSize } from './signal/signal-frame.js';
-import { createDispatcher, syscallTable, type Dispatcher } from './syscalls/table.js';
+import { createDispatcher, type Dispatcher } from './syscalls/dispatcher.js';
+import { syscallTable } from './syscalls/table.js';
 import { hostCredentials, type Credentials } from './task/credentials.js';
 import { Process } from './task/process.js';
 import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
@@ -48,9 +49,9 @@ export interface ExecRequest {
   readonly argv: readonly string[];
   /** `NAME=value`. */
   readonly env: readonly string[];
-  /** Root, working directory and umask of the program. */
+  /** Root, working directory and umask of the program; disposed of when it ends. */
   readonly fsContext: FsContext;
-  /** Descriptors 0, 1 and 2 already in place. */
+  /** Descriptors 0, 1 and 2 already in place; closed when the program ends. */
   readonly files: FdTable;
 }
 
@@ -85,12 +86,15 @@ export class Kernel {
   }
 
   /**
-   * Starts a program. @throws {ExecError} with the errno and a message, where it cannot be.
+   * Starts a program, which takes over `files` and `fsContext`. @throws {ExecError} with the errno and a message,
+   * where it cannot be: then both stay the caller's.
    */
   async exec(request: ExecRequest): Promise<Task> {
-    const path = findProgram(request.fsContext, request.path, request.searchPath);
+    const { fsContext } = request;
+    fsContext.credentials = this.#credentials;
+    const path = findProgram(fsContext, request.path, request.searchPath);
     const process = new Process(++this.#lastPid);
-    const program = this.openProgram(request.fsContext, path, request.argv, request.env, process);
+    const program = this.openProgram(fsContext, path, request.argv, request.env, process);
     const { mm, loaded } = await this.loadInto(
       program,
       request.env,
@@ -103,7 +107,7 @@ export class Kernel {
       context: this.platform.newContext(),
       mm,
       files: request.files,
-      fsContext: request.fsContext,
+      fsContext,
       credentials: this.#credentials,
     });
     process.become(program, request.env);

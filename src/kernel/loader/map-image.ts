@@ -41,8 +41,7 @@ export function mapImage(
   return {
     bias,
     entry,
-    programHeaders:
-      image.programHeaderAddress === 0 || !isUserAddress(mm, headers) ? 0 : headers,
+    programHeaders: image.programHeaderAddress === 0 || !isUserAddress(mm, headers) ? 0 : headers,
     end: bias + last.vaddr + last.memorySize,
   };
 }

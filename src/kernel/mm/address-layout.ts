@@ -46,9 +46,7 @@ export function chooseLayout(
   const top = pageRoundDown(maxUserAddress);
   const stackTop = top - randomPages(STACK_RANDOM, random);
   const maxGap = pageRoundDown((top / 6) * 5);
-  const stackRoom = pageRoundUp(
-    Math.min(Math.max(stackLimit + STACK_GUARD_GAP, MIN_GAP), maxGap),
-  );
+  const stackRoom = pageRoundUp(Math.min(Math.max(stackLimit + STACK_GUARD_GAP, MIN_GAP), maxGap));
   const gap = Math.min(stackRoom + STACK_RANDOM, maxGap);
   return {
     top,

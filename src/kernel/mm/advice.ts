@@ -100,7 +100,7 @@ export function mincore(mm: MemoryManager, address: number, length: number, into
   const end = address + pageRoundUp(length);
   if (end > mm.layout.top) return -Errno.ENOMEM;
   const vector = Buffer.alloc(MINCORE_PAGES);
-  for (let at = address, out = into; at < end; ) {
+  for (let at = address, out = into; at < end;) {
     const next = Math.min(at + MINCORE_PAGES * PAGE_SIZE, end);
     if (!mm.vmas.covers(at, next)) return -Errno.ENOMEM;
     vector.fill(0);

@@ -144,7 +144,7 @@ export class MemoryManager {
   /** A NUL-terminated string of at most `max` bytes without its NUL, in Latin-1; or -EFAULT, -ENAMETOOLONG. */
   readCString(address: number, max: number): string | number {
     let text = '';
-    for (let at = address; ; ) {
+    for (let at = address; ;) {
       const room = PAGE_SIZE - (at % PAGE_SIZE);
       const wanted = Math.min(room, text === '' ? STRING_CHUNK : PAGE_SIZE);
       const count = this.copyIn(at, this.#scratch.subarray(0, wanted));
@@ -207,11 +207,7 @@ export class MemoryManager {
 
   #invalidate(vma: Vma, start: number, end: number, truncated: boolean): void {
     if (this.#released) return;
-    this.pages.drop(
-      pageRoundDown(start),
-      Math.min(pageRoundUp(end), vma.end),
-      !truncated,
-    );
+    this.pages.drop(pageRoundDown(start), Math.min(pageRoundUp(end), vma.end), !truncated);
   }
 
   /** Extends a mapping that grows downwards to `page`, within RLIMIT_STACK and its guard gap. */
@@ -228,6 +224,7 @@ export class MemoryManager {
   #stackMayReach(vma: Vma, start: number): boolean {
     if (vma.end - start > this.limits.soft(Rlimit.Stack)) return false;
     if (!this.mayExpand(vma.start - start, false)) return false;
+    if (this.vmas.occupied(start, vma.start)) return false;
     const below = this.vmas.findBelow(start);
     // An inaccessible mapping below is the program's own guard; Linux lets the stack come up to it.
     if (below === undefined) return true;
@@ -241,4 +238,3 @@ export class MemoryManager {
     return vma.start <= stack && stack < vma.end ? '[stack]' : '';
   }
 }
-

@@ -94,4 +94,3 @@ function move(
   discard(mm, from, from + oldSize);
   return to;
 }
-

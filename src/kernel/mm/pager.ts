@@ -61,7 +61,7 @@ export class Pager {
 
   /** Makes [start, end) of `vma` resident for MAP_POPULATE and the like, as far as memory reaches. */
   populate(vma: Vma, start: number, end: number, access: AccessType): Fault | 0 {
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const run = this.pages.find(at);
       if (run === undefined || (access === Access.Write && run.writeProtected)) {
         if (vma.file === undefined && run === undefined) vma.faultAround = LARGE_CHUNK;
@@ -123,7 +123,7 @@ export class Pager {
   ): Fault | 0 {
     const write = vma.shared && access === Access.Write;
     const how = { owned: false, writeProtected: !write };
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const frames = file.pageAt(vma.fileOffsetOf(at), end - at, write);
       if (typeof frames === 'object') {
         this.#memory.incRef(frames);
@@ -143,7 +143,7 @@ export class Pager {
   #copyFromFile(vma: Vma, file: Mappable, page: number, start: number, end: number): Fault | 0 {
     const first = file.pageAt(vma.fileOffsetOf(page), PAGE_SIZE, false);
     if (typeof first !== 'object') return faultOf(first);
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const source = file.pageAt(vma.fileOffsetOf(at), end - at, false);
       if (typeof source !== 'object') {
         if (at >= page) return 0;
@@ -185,7 +185,7 @@ export class Pager {
     let index = 0;
     let used = 0;
     for (const block of this.#memory.mapInternal(source, Access.Read)) {
-      for (let done = 0; done < block.length && target !== undefined; ) {
+      for (let done = 0; done < block.length && target !== undefined;) {
         const count = Math.min(block.length - done, target.length - used);
         target.set(block.subarray(done, done + count), used);
         done += count;

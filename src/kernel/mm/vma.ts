@@ -16,12 +16,7 @@ export interface VmaAttributes {
   readonly file: MappedFile | undefined;
 }
 
-export type InvalidatePages = (
-  vma: Vma,
-  start: number,
-  end: number,
-  truncated: boolean,
-) => void;
+export type InvalidatePages = (vma: Vma, start: number, end: number, truncated: boolean) => void;
 
 /** A virtual memory area: contiguous pages mapped alike. */
 export class Vma implements Interval, MappingObserver {

@@ -115,15 +115,11 @@ export function maxFrameSize(extendedStateSize: number): number {
 }
 
 /** `undefined`: the stack pointer is no address that a frame could lie below. */
-export function buildFrame(
-  registers: Registers,
-  contents: FrameContents,
-): BuiltFrame | undefined {
+export function buildFrame(registers: Registers, contents: FrameContents): BuiltFrame | undefined {
   const { stack, extendedState } = contents;
   const current = registers.getNumber(Register.Rsp);
   const enters = contents.useAlternateStack && !isOnAlternateStack(stack, current);
-  const top =
-    enters && stack.size > 0 ? stack.address + stack.size : current - RED_ZONE;
+  const top = enters && stack.size > 0 ? stack.address + stack.size : current - RED_ZONE;
   const stateSize = extendedState.length + 4;
   if (top > MAX_ADDRESS || top < stateSize + FRAME_SIZE + MAX_ALIGNMENT) return undefined;
   const below = top - stateSize;
@@ -153,10 +149,7 @@ function writeContext(
   const { info, stack } = contents;
   bytes.writeUInt32LE(UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, UCONTEXT);
   writeWord(bytes, UCONTEXT + UC_STACK, stack.address);
-  bytes.writeUInt32LE(
-    alternateStackFlags(stack, stackPointer) >>> 0,
-    UCONTEXT + UC_STACK + 8,
-  );
+  bytes.writeUInt32LE(alternateStackFlags(stack, stackPointer) >>> 0, UCONTEXT + UC_STACK + 8);
   writeWord(bytes, UCONTEXT + UC_STACK + 16, stack.size);
   const context = UCONTEXT + UC_MCONTEXT;
   SIGCONTEXT_ORDER.forEach((register, index) => {

@@ -44,9 +44,7 @@ function sysFutex(task: Task, args: Registers): SyscallResult {
     case FUTEX_CMP_REQUEUE: {
       const current = readWord(task, address);
       if (current === undefined) return -Errno.EFAULT;
-      return current === args.argumentUint(5)
-        ? requeue(task, args, address, value)
-        : -Errno.EAGAIN;
+      return current === args.argumentUint(5) ? requeue(task, args, address, value) : -Errno.EAGAIN;
     }
     default:
       return -Errno.ENOSYS;

@@ -44,8 +44,7 @@ function setThree(
   saved: number,
 ): number {
   const old = task.credentials;
-  const current =
-    kind === 'u' ? [old.uid, old.euid, old.suid] : [old.gid, old.egid, old.sgid];
+  const current = kind === 'u' ? [old.uid, old.euid, old.suid] : [old.gid, old.egid, old.sgid];
   const wanted = [real, effective, saved].filter((id) => id !== UNCHANGED);
   if (!isPrivileged(old) && wanted.some((id) => !current.includes(id))) return -Errno.EPERM;
   const [r, e, s] = [real, effective, saved].map((id, index) =>
@@ -62,8 +61,7 @@ function setReal(task: Task, args: Registers, kind: 'u' | 'g'): number {
   const [real, effective] = [args.argumentUint(0), args.argumentUint(1)];
   const old = task.credentials;
   const current = kind === 'u' ? old.uid : old.gid;
-  const changesSaved =
-    real !== UNCHANGED || (effective !== UNCHANGED && effective !== current);
+  const changesSaved = real !== UNCHANGED || (effective !== UNCHANGED && effective !== current);
   const newEffective = effective === UNCHANGED ? (kind === 'u' ? old.euid : old.egid) : effective;
   return setThree(task, kind, real, effective, changesSaved ? newEffective : UNCHANGED);
 }
@@ -223,4 +221,3 @@ export const rows: readonly SyscallRow[] = families.map(([number, name, handler,
   args,
   support: 'full',
 }));
-

@@ -152,8 +152,7 @@ export const rows: readonly SyscallRow[] = [
   {
     number: 27,
     name: 'mincore',
-    handler: (task, args) =>
-      mincore(task.mm, args.argument(0), args.argument(1), args.argument(2)),
+    handler: (task, args) => mincore(task.mm, args.argument(0), args.argument(1), args.argument(2)),
     args: ['pointer', 'size', 'pointer'],
     support: 'full',
   },

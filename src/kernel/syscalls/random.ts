@@ -19,7 +19,7 @@ function sysGetrandom(task: Task, args: Registers): number {
   if ((flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) !== 0) return -Errno.EINVAL;
   if ((flags & GRND_RANDOM) !== 0 && (flags & GRND_INSECURE) !== 0) return -Errno.EINVAL;
   const bytes = new Uint8Array(Math.min(length, CHUNK));
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const chunk = randomFillSync(bytes.subarray(0, Math.min(length - done, CHUNK)));
     const count = task.mm.copyOut(address + done, chunk);
     done += count;

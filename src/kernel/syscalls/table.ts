@@ -1,9 +1,5 @@
-/** The system call table, and the dispatcher with what all calls have in common. */
-import { OutOfMemoryError } from '../../platform/errors.js';
-import { Register } from '../../platform/registers.js';
-import { Errno } from '../abi/errno.js';
-import { syscallName } from '../abi/syscall-names.js';
-import type { Task } from '../task/task.js';
+/** The system call table: one row a call, one file a family. */
+import { buildTable } from './dispatcher.js';
 import { fileRows } from './file-families.js';
 import { rows as futexRows } from './futex.js';
 import { rows as identityRows } from './identity.js';
@@ -11,7 +7,7 @@ import { rows as memoryRows } from './memory.js';
 import { rows as processRows } from './process.js';
 import { rows as randomRows } from './random.js';
 import { rows as resourceRows } from './resource.js';
-import type { SyscallResult, SyscallRow } from './row.js';
+import type { SyscallRow } from './row.js';
 import { rows as scheduleRows } from './schedule.js';
 import { rows as signalRows } from './signal.js';
 import { rows as systemRows } from './system.js';
@@ -31,49 +27,4 @@ export const rows: readonly SyscallRow[] = [
   ...timeRows,
 ];
 
-/** Rows by number. */
-export type SyscallTable = readonly (SyscallRow | undefined)[];
-
-/** @throws {Error} where two rows have one number. */
-export function buildTable(all: readonly SyscallRow[]): SyscallTable {
-  const table: (SyscallRow | undefined)[] = [];
-  for (const row of all) {
-    const other = table[row.number];
-    if (other !== undefined) {
-      throw new Error(`system call ${String(row.number)}: ${other.name} and ${row.name}`);
-    }
-    table[row.number] = row;
-  }
-  return table;
-}
-
 export const syscallTable = buildTable(rows);
-
-/** Answers the call that the task's registers hold. */
-export type Dispatcher = (task: Task, number: number) => SyscallResult;
-
-/** A dispatcher over `table`. Whatever a handler does, the answer is a number or a promise of one. */
-export function createDispatcher(table: SyscallTable): Dispatcher {
-  return (task, number) => {
-    const row = table[number];
-    if (row === undefined) return -Errno.ENOSYS;
-    try {
-      const result = row.handler(task, task.registers);
-      if (typeof result === 'number') return result;
-      return result.catch((error: unknown) => resultOfError(task, number, error));
-    } catch (error) {
-      return resultOfError(task, number, error);
-    }
-  };
-}
-
-/** The number of the call, as Linux takes it: an int. */
-export function syscallNumber(task: Task): number {
-  return task.registers.lowInt32(Register.Rax);
-}
-
-function resultOfError(task: Task, number: number, error: unknown): number {
-  if (error instanceof OutOfMemoryError) return -Errno.ENOMEM;
-  task.kernel.reportDefect(`${syscallName(number)} failed inside`, error);
-  return -Errno.EIO;
-}

@@ -5,7 +5,7 @@ import { Register, Report } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { Signo } from '../abi/signal.js';
 import { deliverSignals } from '../signal/delivery.js';
-import { syscallNumber } from '../syscalls/table.js';
+import { syscallNumber } from '../syscalls/dispatcher.js';
 import type { Task } from './task.js';
 
 /** Microseconds that a switch may keep the event loop waiting before the guest goes on without it. */
@@ -39,6 +39,7 @@ function release(task: Task): void {
   try {
     process.tasks.delete(task);
     task.files.closeAll();
+    task.fsContext.dispose();
     task.context.dispose();
     task.mm.release();
   } catch (error) {

@@ -134,7 +134,9 @@ function formatBuffer(mm: MemoryManager, address: number, length: number): strin
 
 /** Arguments as execve(2) takes them. */
 export function formatList(strings: readonly string[]): string {
-  const shown = strings.slice(0, SHOWN).map((text) => quote(text.slice(0, SHOWN), text.length > SHOWN));
+  const shown = strings
+    .slice(0, SHOWN)
+    .map((text) => quote(text.slice(0, SHOWN), text.length > SHOWN));
   if (strings.length > SHOWN) shown.push('...');
   return `[${shown.join(', ')}]`;
 }

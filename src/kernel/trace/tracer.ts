@@ -5,7 +5,7 @@ import { signalName } from '../abi/signal.js';
 import { syscallName } from '../abi/syscall-names.js';
 import type { SignalObserver } from '../signal/delivery.js';
 import type { SyscallRow } from '../syscalls/row.js';
-import type { Dispatcher, SyscallTable } from '../syscalls/table.js';
+import type { Dispatcher, SyscallTable } from '../syscalls/dispatcher.js';
 import type { Task } from '../task/task.js';
 import { signalCodeName } from './flag-names.js';
 import {

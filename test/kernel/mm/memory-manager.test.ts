@@ -1,0 +1,267 @@
+import { describe, expect, it } from 'vitest';
+import { Access } from '../../../src/platform/access.js';
+import { PAGE_SIZE } from '../../../src/platform/file-range.js';
+import { Errno } from '../../../src/kernel/abi/errno.js';
+import { Madvise, MREMAP_FIXED, MREMAP_MAYMOVE } from '../../../src/kernel/abi/mman.js';
+import { madvise, mincore } from '../../../src/kernel/mm/advice.js';
+import { mprotect, munmap } from '../../../src/kernel/mm/mmap.js';
+import { mremap } from '../../../src/kernel/mm/mremap.js';
+import { setBrk } from '../../../src/kernel/mm/program-break.js';
+import { Rlimit } from '../../../src/kernel/task/resource-limits.js';
+import { FakeMemory } from '../fake-platform.js';
+import { FakeFile, makeMm, map } from './mm-fixture.js';
+
+const MAPERR = { signo: 11, code: 1 };
+const ACCERR = { signo: 11, code: 2 };
+const BUS = { signo: 7, code: 2 };
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+function bytesAt(mm: ReturnType<typeof makeMm>['mm'], address: number, length = 4): number[] {
+  const bytes = new Uint8Array(length);
+  expect(mm.copyIn(address, bytes)).toBe(length);
+  return [...bytes];
+}
+
+describe('faults', () => {
+  it('tells an unmapped address from one that is not permitted', () => {
+    const { mm } = makeMm();
+    const start = map(mm, { access: Access.Read });
+    expect(mm.handleFault(start + 2 * MIB, Access.Read)).toEqual(MAPERR);
+    expect(mm.handleFault(0, Access.Read)).toEqual(MAPERR);
+    expect(mm.handleFault(start, Access.Write)).toEqual(ACCERR);
+    expect(mm.handleFault(start, Access.Execute)).toEqual(ACCERR);
+    expect(mm.handleFault(start, Access.Read)).toBe(0);
+    expect(mm.handleFault(2 ** 64, Access.Read)).toEqual(MAPERR);
+  });
+
+  it('populates more with every sequential fault', () => {
+    const { mm, space } = makeMm();
+    const start = map(mm, { length: 4 * MIB });
+    mm.handleFault(start, Access.Write);
+    expect(space.mapped).toBe((64 * KIB) / PAGE_SIZE);
+    mm.handleFault(start + 64 * KIB, Access.Write);
+    expect(space.mapped).toBe((128 * KIB) / PAGE_SIZE);
+    mm.handleFault(start + 128 * KIB, Access.Write);
+    expect(space.mapped).toBe((256 * KIB) / PAGE_SIZE);
+  });
+
+  it('falls back to one page where memory is nearly gone, then kills', () => {
+    const memory = new FakeMemory(2 * PAGE_SIZE);
+    const { mm } = makeMm(memory);
+    const start = map(mm, { length: 64 * KIB, noReserve: true });
+    expect(mm.handleFault(start, Access.Write)).toBe(0);
+    expect(mm.handleFault(start + PAGE_SIZE, Access.Write)).toBe(0);
+    expect(mm.handleFault(start + 2 * PAGE_SIZE, Access.Write)).toMatchObject({ signo: 9 });
+    mm.release();
+    expect(memory.allocated).toBe(0);
+  });
+
+  it('grows a stack within its limit and not into its guard gap', () => {
+    const { mm } = makeMm();
+    const top = mm.layout.stackTop;
+    const attributes = { access: 3, maxAccess: 7, shared: false, noReserve: false };
+    mm.insertVma(top - 64 * KIB, top, { ...attributes, growsDown: true, file: undefined }, 0);
+    expect(mm.handleFault(top - MIB, Access.Write)).toBe(0);
+    expect(mm.handleFault(top - 9 * MIB, Access.Write)).toEqual(MAPERR);
+    map(mm, { address: top - 4 * MIB, placement: 'fixed' });
+    expect(mm.handleFault(top - 4 * MIB + 2 * PAGE_SIZE, Access.Write)).toEqual(MAPERR);
+    expect(mm.handleFault(top - 3 * MIB + PAGE_SIZE, Access.Write)).toBe(0);
+  });
+});
+
+describe('mappings of files', () => {
+  it('shares frames until a private mapping is written', () => {
+    const { mm, memory } = makeMm();
+    const file = new FakeFile(memory, 40);
+    const start = map(mm, { length: 40 * PAGE_SIZE, file: file.mapped });
+    const before = memory.allocated;
+    expect(bytesAt(mm, start + 5 * PAGE_SIZE)).toEqual([6, 6, 6, 6]);
+    expect(memory.allocated).toBe(before);
+    expect(mm.copyOut(start + 5 * PAGE_SIZE + 1, Uint8Array.of(99))).toBe(1);
+    expect(bytesAt(mm, start + 5 * PAGE_SIZE)).toEqual([6, 99, 6, 6]);
+    expect(file.contents(5)[1]).toBe(6);
+    expect(bytesAt(mm, start + 4 * PAGE_SIZE)).toEqual([5, 5, 5, 5]);
+  });
+
+  it('writes a shared mapping through to the file', () => {
+    const { mm, memory } = makeMm();
+    const file = new FakeFile(memory, 4);
+    const start = map(mm, { length: 4 * PAGE_SIZE, file: file.mapped, shared: true });
+    expect(bytesAt(mm, start)).toEqual([1, 1, 1, 1]);
+    expect(mm.copyOut(start, Uint8Array.of(7))).toBe(1);
+    expect(file.contents(0)[0]).toBe(7);
+  });
+
+  it('gives SIGBUS beyond the end of the file', () => {
+    const { mm, memory } = makeMm();
+    const file = new FakeFile(memory, 1);
+    const start = map(mm, { length: 3 * PAGE_SIZE, file: file.mapped });
+    expect(mm.handleFault(start + PAGE_SIZE, Access.Read)).toEqual(BUS);
+    expect(mm.handleFault(start + PAGE_SIZE, Access.Write)).toEqual(BUS);
+    expect(mm.handleFault(start, Access.Read)).toBe(0);
+  });
+
+  it('gives up pages of a truncated file', () => {
+    const { mm, memory } = makeMm();
+    const file = new FakeFile(memory, 4);
+    const start = map(mm, { length: 4 * PAGE_SIZE, file: file.mapped });
+    expect(bytesAt(mm, start + 3 * PAGE_SIZE)).toEqual([4, 4, 4, 4]);
+    file.pageCount = 2;
+    for (const observer of file.observers) observer.invalidate(2 * PAGE_SIZE, Infinity, true);
+    expect(mm.handleFault(start + 3 * PAGE_SIZE, Access.Read)).toEqual(BUS);
+    expect(bytesAt(mm, start)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('refuses what the descriptor does not allow', () => {
+    const { mm, memory } = makeMm();
+    const file = new FakeFile(memory, 1).mapped;
+    const readOnly = { ...file, writable: false };
+    expect(map(mm, { file: readOnly, shared: true, access: 3 })).toBe(-Errno.EACCES);
+    expect(map(mm, { file: { ...file, readable: false } })).toBe(-Errno.EACCES);
+    expect(map(mm, { file: { ...file, noExecute: true }, access: 5 })).toBe(-Errno.EPERM);
+    const shared = map(mm, { file: readOnly, shared: true, access: 1 });
+    expect(mprotect(mm, shared, PAGE_SIZE, 3)).toBe(-Errno.EACCES);
+  });
+});
+
+describe('mprotect', () => {
+  it('keeps contents through a time without access', () => {
+    const { mm, space } = makeMm();
+    const start = map(mm, { length: 16 * PAGE_SIZE });
+    mm.copyOut(start, Uint8Array.of(1, 2, 3, 4));
+    expect(mprotect(mm, start, PAGE_SIZE, 0)).toBe(0);
+    expect(space.accessAt(start)).toBe(0);
+    expect(mm.handleFault(start, Access.Read)).toEqual(ACCERR);
+    expect(mprotect(mm, start, PAGE_SIZE, 1)).toBe(0);
+    expect(bytesAt(mm, start)).toEqual([1, 2, 3, 4]);
+    expect(mm.copyOut(start, Uint8Array.of(9))).toBe(0);
+    expect(mprotect(mm, start, 16 * PAGE_SIZE, 3)).toBe(0);
+    expect(mm.vmas.count).toBe(1);
+  });
+
+  it('changes what lies before a hole and then gives ENOMEM', () => {
+    const { mm } = makeMm();
+    const start = map(mm, { length: 3 * PAGE_SIZE });
+    munmap(mm, start + PAGE_SIZE, PAGE_SIZE);
+    expect(mprotect(mm, start, 3 * PAGE_SIZE, 1)).toBe(-Errno.ENOMEM);
+    expect(mm.handleFault(start, Access.Write)).toEqual(ACCERR);
+    expect(mm.handleFault(start + 2 * PAGE_SIZE, Access.Write)).toBe(0);
+  });
+});
+
+describe('mremap', () => {
+  it('grows in place where there is room, moves where there is none', () => {
+    const { mm } = makeMm();
+    const start = map(mm, { length: 8 * PAGE_SIZE });
+    munmap(mm, start + 4 * PAGE_SIZE, 4 * PAGE_SIZE);
+    mm.copyOut(start, Uint8Array.of(5, 6, 7, 8));
+    expect(mremap(mm, start, 4 * PAGE_SIZE, 6 * PAGE_SIZE, 0, 0)).toBe(start);
+    map(mm, { address: start + 6 * PAGE_SIZE, placement: 'fixed', access: 1 });
+    expect(mremap(mm, start, 6 * PAGE_SIZE, 64 * PAGE_SIZE, 0, 0)).toBe(-Errno.ENOMEM);
+    const moved = mremap(mm, start, 6 * PAGE_SIZE, 64 * PAGE_SIZE, MREMAP_MAYMOVE, 0);
+    expect(moved).toBeGreaterThan(0);
+    expect(bytesAt(mm, moved)).toEqual([5, 6, 7, 8]);
+    expect(mm.handleFault(start, Access.Read)).toEqual(MAPERR);
+    const flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    const fixed = moved - 100 * MIB;
+    expect(mremap(mm, moved, 64 * PAGE_SIZE, PAGE_SIZE, flags, fixed)).toBe(fixed);
+    expect(bytesAt(mm, fixed)).toEqual([5, 6, 7, 8]);
+    expect(mremap(mm, fixed, 0, PAGE_SIZE, MREMAP_MAYMOVE, 0)).toBe(-Errno.EINVAL);
+    expect(mremap(mm, moved, PAGE_SIZE, PAGE_SIZE, 0, 0)).toBe(-Errno.EFAULT);
+  });
+});
+
+describe('brk, madvise, mincore', () => {
+  it('moves the break both ways and gives the old one where it cannot', () => {
+    const { mm, memory } = makeMm();
+    mm.startBrk = 0x10000000;
+    mm.brk = 0x10000000;
+    expect(setBrk(mm, 0)).toBe(0x10000000);
+    expect(setBrk(mm, 0x10000000 + 100)).toBe(0x10000064);
+    expect(mm.copyOut(0x10000000, Uint8Array.of(1))).toBe(1);
+    expect(setBrk(mm, 0x10021000)).toBe(0x10021000);
+    expect([...mm.describe()].map((vma) => vma.name)).toEqual(['[heap]']);
+    expect(setBrk(mm, 2 ** 50)).toBe(0x10021000);
+    expect(setBrk(mm, 0x10000000)).toBe(0x10000000);
+    expect(memory.allocated).toBe(0);
+  });
+
+  it('drops pages so that they read as zero again', () => {
+    const { mm } = makeMm();
+    const start = map(mm, { length: 4 * PAGE_SIZE });
+    mm.copyOut(start, Uint8Array.of(1, 1, 1, 1));
+    expect(madvise(mm, start, PAGE_SIZE, Madvise.DontNeed)).toBe(0);
+    expect(bytesAt(mm, start)).toEqual([0, 0, 0, 0]);
+    expect(madvise(mm, start, 8 * PAGE_SIZE, Madvise.DontNeed)).toBe(-Errno.ENOMEM);
+    expect(madvise(mm, start + 1, PAGE_SIZE, Madvise.DontNeed)).toBe(-Errno.EINVAL);
+    expect(madvise(mm, start, PAGE_SIZE, 77)).toBe(-Errno.EINVAL);
+    expect(madvise(mm, start, 2 ** 60, Madvise.DontNeed)).toBe(-Errno.ENOMEM);
+  });
+
+  it('says which pages are resident', () => {
+    const { mm } = makeMm();
+    const start = map(mm, { length: 64 * PAGE_SIZE });
+    const out = map(mm, { access: 3, shared: true });
+    mm.handleFault(start + 20 * PAGE_SIZE, Access.Write);
+    expect(mincore(mm, start, 64 * PAGE_SIZE, out)).toBe(0);
+    const resident = bytesAt(mm, out, 64);
+    expect(resident[20]).toBe(1);
+    expect(resident[63]).toBe(0);
+    expect(mincore(mm, start, 2 ** 62, out)).toBe(-Errno.ENOMEM);
+  });
+});
+
+describe('bounds', () => {
+  it('refuses wild addresses and lengths as Linux does', () => {
+    const { mm } = makeMm();
+    expect(map(mm, { length: 0 })).toBe(-Errno.EINVAL);
+    expect(map(mm, { length: 2 ** 63 })).toBe(-Errno.ENOMEM);
+    expect(map(mm, { address: 0, placement: 'fixed' })).toBe(-Errno.EPERM);
+    expect(map(mm, { address: 2 ** 47, placement: 'fixed' })).toBe(-Errno.ENOMEM);
+    expect(map(mm, { address: 4097, placement: 'fixed' })).toBe(-Errno.EINVAL);
+    expect(map(mm, { length: 2 ** 40 })).toBe(-Errno.ENOMEM);
+    expect(map(mm, { length: 2 ** 40, noReserve: true })).toBeGreaterThan(0);
+    expect(munmap(mm, 2 ** 63, PAGE_SIZE)).toBe(-Errno.EINVAL);
+    expect(munmap(mm, 0, 0)).toBe(-Errno.EINVAL);
+    expect(mm.copyIn(2 ** 63, new Uint8Array(8))).toBe(0);
+    expect(mm.readCString(2 ** 63, 10)).toBe(-Errno.EFAULT);
+  });
+
+  it('keeps to RLIMIT_AS', () => {
+    const { mm } = makeMm();
+    mm.limits.set(Rlimit.As, { soft: MIB, hard: MIB });
+    expect(map(mm, { length: 2 * MIB })).toBe(-Errno.ENOMEM);
+    const start = map(mm, { length: MIB });
+    expect(start).toBeGreaterThan(0);
+    expect(map(mm, { address: start, length: MIB, placement: 'fixed' })).toBe(start);
+  });
+
+  it('reads strings across pages, to the limit and not beyond', () => {
+    const { mm } = makeMm();
+    const start = map(mm, { length: 2 * PAGE_SIZE });
+    const text = 'x'.repeat(500);
+    mm.copyOut(start + PAGE_SIZE - 250, Buffer.from(`${text}\0`));
+    expect(mm.readCString(start + PAGE_SIZE - 250, 500)).toBe(text);
+    expect(mm.readCString(start + PAGE_SIZE - 250, 499)).toBe(-Errno.ENAMETOOLONG);
+    mm.copyOut(start + 2 * PAGE_SIZE - 2, Buffer.from('ab'));
+    expect(mm.readCString(start + 2 * PAGE_SIZE - 2, 500)).toBe(-Errno.EFAULT);
+  });
+
+  it('gives every frame and every observer back', () => {
+    const { mm, memory, space } = makeMm();
+    const file = new FakeFile(memory, 8);
+    const before = memory.allocated;
+    const start = map(mm, { length: 8 * PAGE_SIZE, file: file.mapped });
+    mprotect(mm, start + PAGE_SIZE, PAGE_SIZE, 1);
+    mm.copyOut(start, Uint8Array.of(1));
+    mm.copyIn(start + 7 * PAGE_SIZE, new Uint8Array(1));
+    const shared = map(mm, { length: MIB, shared: true });
+    mm.copyOut(shared, new Uint8Array(MIB));
+    mm.release();
+    mm.release();
+    expect(memory.allocated).toBe(before);
+    expect(file.observers.size).toBe(0);
+    expect(space.released).toBe(true);
+  });
+});
