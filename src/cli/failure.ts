@@ -1,5 +1,6 @@
 /** How the command fails: one clear line on standard error, what to do, a status, and no stack trace. */
 import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { Status } from './exit-status.js';
 
 const STDERR = 2;
@@ -25,10 +26,24 @@ export function say(line: string): void {
   }
 }
 
+const ADDON_MISSING =
+  'the native addon is not built; where Ringfence is installed, run: npm rebuild (or npm ci)';
+
+function isMissingAddon(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === 'MODULE_NOT_FOUND' && error.message.includes('ringfence.node');
+}
+
+/** One line, whatever the error brought along. */
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split('\n', 1)[0] ?? '';
+}
+
 /** Says what went wrong and gives the status to exit with. RINGFENCE_DEBUG=1 adds the stack trace. */
 export function reportFailure(error: unknown): number {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = isMissingAddon(error) ? ADDON_MISSING : messageOf(error);
   say(`ringfence: ${message}`);
-  if (process.env.RINGFENCE_DEBUG && error instanceof Error && error.stack) say(error.stack);
+  if (process.env.RINGFENCE_DEBUG) say(inspect(error));
   return error instanceof CommandFailure ? error.status : Status.Failure;
 }

@@ -6,7 +6,7 @@ import type { SandboxOptions } from '../options.js';
 import type { Sandbox } from '../sandbox.js';
 import { guestEnvironment } from './environment.js';
 import { describeSignalDeath, Status } from './exit-status.js';
-import { CommandFailure, say } from './failure.js';
+import { CommandFailure, reportFailure, say } from './failure.js';
 import type { Bind } from './options.js';
 import { passSignals } from './terminal.js';
 import { openTrace } from './trace.js';
@@ -66,11 +66,12 @@ async function runIn(
     const { exitCode, signalNumber } = await program.ended;
     if (signalNumber === null) return exitCode ?? Status.Failure;
     const description = describeSignalDeath(signalNumber);
+    // One that exited by itself meant the terminal to be as it left it.
+    restoreTerminal();
     if (description !== undefined) say(description);
     return Status.SignalBase + signalNumber;
   } finally {
     stopPassing();
-    restoreTerminal();
   }
 }
 
@@ -85,6 +86,17 @@ function sandboxOptions(
     rootfs: options.rootfs,
     binds: options.bind ?? [],
     ...(trace === undefined ? {} : { trace }),
+    onDefect: reportDefect(),
+  };
+}
+
+/** Says the first; a guest that found one may know how to repeat it for ever. */
+function reportDefect(): (message: string, error?: unknown) => void {
+  let said = false;
+  return (message, error) => {
+    if (said) return;
+    said = true;
+    reportFailure(new Error(`${message}: ${String(error)}`, { cause: error }));
   };
 }
 

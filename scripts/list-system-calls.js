@@ -1,0 +1,35 @@
+/**
+ * Prints docs/system-calls.md from the system call table of the built package; with --check compares the two, so
+ * that the document cannot tell of another table than the one that answers.
+ */
+import { readFileSync } from 'node:fs';
+import { rows } from '../dist/kernel/syscalls/table.js';
+
+const DOCUMENT = new URL('../docs/system-calls.md', import.meta.url);
+
+function list() {
+  const lines = [...rows]
+    .sort((a, b) => a.number - b.number)
+    .map(({ number, name, support, missing }) => `| ${number} | ${name} | ${missing ?? support} |`);
+  const partial = rows.filter((row) => row.support === 'partial').length;
+  return [
+    '# System calls',
+    '',
+    '<!-- Written by `npm run docs:system-calls`; not by hand. -->',
+    '',
+    `${rows.length} of them have a row in the table, ${partial} not with all that Linux gives; the last column says`,
+    'what is missing. Every other number answers `ENOSYS`.',
+    '',
+    '| number | name | support |',
+    '| -----: | ---- | ------- |',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+if (!process.argv.includes('--check')) {
+  process.stdout.write(list());
+} else if (readFileSync(DOCUMENT, 'utf8') !== list()) {
+  console.error('docs/system-calls.md tells of another table: npm run docs:system-calls');
+  process.exitCode = 1;
+}
