@@ -22,7 +22,9 @@
         "native/stub.c",
         "native/table_pool.c",
         "native/vcpu.c",
+        "native/vcpu_run.c",
         "native/vcpu_thread.cc",
+        "native/vm_exit.c",
         "native/watchdog.c"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "ring0"],

@@ -41,6 +41,10 @@ void rf_vcpu_destroy(struct rf_vcpu *vcpu);
 /* Points LSTAR at the doorway of the machine's class, and opens or closes its port to ring 3. */
 int rf_vcpu_set_doorway(struct rf_vcpu *vcpu);
 
+/* The program's segments, as the GDT has them. */
+struct kvm_segment rf_user_code(void);
+struct kvm_segment rf_user_stack(void);
+
 /* Makes the vCPU leave the guest; the reason stands in a flag set before. From any thread. */
 void rf_vcpu_kick(struct rf_vcpu *vcpu);
 /* Makes the vCPU forget which context ran last, and forces out the one that runs. */

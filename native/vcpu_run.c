@@ -1,0 +1,139 @@
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vm_exit.h"
+
+/* CF PF AF ZF SF TF DF OF NT AC ID: what a program may set. IF and bit 1 are always set. */
+#define FLAGS_USER 0x244dd5ull
+#define FLAGS_FIXED 0x202ull
+
+static bool is_canonical(uint64_t address) { return (uint64_t)((int64_t)(address << 16) >> 16) == address; }
+
+static void load_general(struct kvm_regs *to, const struct user_regs_struct *from) {
+  to->rax = from->rax;
+  to->rbx = from->rbx;
+  to->rcx = from->rcx;
+  to->rdx = from->rdx;
+  to->rsi = from->rsi;
+  to->rdi = from->rdi;
+  to->rsp = from->rsp;
+  to->rbp = from->rbp;
+  to->r8 = from->r8;
+  to->r9 = from->r9;
+  to->r10 = from->r10;
+  to->r11 = from->r11;
+  to->r12 = from->r12;
+  to->r13 = from->r13;
+  to->r14 = from->r14;
+  to->r15 = from->r15;
+  to->rip = from->rip;
+  to->rflags = (from->eflags & FLAGS_USER) | FLAGS_FIXED;
+}
+
+/*
+ * Where the vCPU stopped in the hardware doorway and everything is as `syscall` left it, SYSRET is the cheapest
+ * way back: RIP stays at the `out`, which KVM skips. Otherwise the vCPU is put at CPL 3, in the program, at once.
+ */
+static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uint64_t root) {
+  const struct user_regs_struct *user = &registers->user;
+  struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+  struct kvm_regs *regs = &vcpu->run->s.regs.regs;
+  uint64_t doorway = regs->rip;
+  bool at_syscall = vcpu->at_syscall;
+  bool same = sregs->cr3 == root && sregs->fs.base == user->fs_base && sregs->gs.base == user->gs_base;
+  vcpu->at_syscall = false;
+  load_general(regs, user);
+  vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+  if (at_syscall && same && user->rcx == user->rip && user->r11 == regs->rflags) {
+    regs->rip = doorway;
+    return;
+  }
+  if (same && (sregs->cs.selector & 3) == 3)
+    return;
+  sregs->cr3 = root;
+  sregs->cs = rf_user_code();
+  sregs->ss = rf_user_stack();
+  sregs->fs.base = user->fs_base;
+  sregs->gs.base = user->gs_base;
+  vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
+}
+
+/* Whether KVM_RUN, interrupted, must go on: the guest is inside a stub, or an exception is about to be delivered.
+ * Either way it stops again at once, and what it then reports belongs to this context. */
+static bool must_finish(const struct rf_vcpu *vcpu) {
+  const struct kvm_vcpu_events *events = &vcpu->run->s.regs.events;
+  return (vcpu->run->s.regs.sregs.cs.selector & 3) == 0 || events->exception.injected ||
+         events->exception.pending;
+}
+
+/* The reason to leave that a kick left behind, or RF_SYSCALL for none. */
+static enum rf_result take_kick(struct rf_vcpu *vcpu, struct rf_context *context) {
+  if (atomic_load(&vcpu->preempted) && atomic_exchange(&vcpu->preempted, false))
+    return RF_CPU_PREEMPTED;
+  if (atomic_load(&context->interrupted) && atomic_exchange(&context->interrupted, false))
+    return RF_INTERRUPT;
+  if (atomic_load(&vcpu->expired) && atomic_exchange(&vcpu->expired, false))
+    return RF_INTERRUPT;
+  return RF_SYSCALL;
+}
+
+static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
+                               const struct rf_space *space, struct rf_registers *registers) {
+  bool loaded = false;
+  for (;;) {
+    /* In this order: a kick whose flag is not seen here sets immediate_exit after it was cleared. */
+    __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+    if (!loaded || !must_finish(vcpu)) {
+      enum rf_result kick = take_kick(vcpu, context);
+      if (kick != RF_SYSCALL)
+        return kick;
+    }
+    if (!loaded)
+      load(vcpu, registers, space->root);
+    loaded = true;
+    int status = rf_kvm_run(vcpu->fd);
+    vcpu->run->kvm_dirty_regs = 0;
+    if (status >= 0)
+      return rf_on_exit(vcpu, space, registers);
+    if (status != -EINTR && status != -EAGAIN && status != -EFAULT)
+      return rf_fail(vcpu, status, 0);
+    if (must_finish(vcpu))
+      continue;
+    rf_store_registers(vcpu, registers);
+    /* Guest memory that the host cannot supply: the file ends before it, or is gone. */
+    if (status == -EFAULT)
+      return rf_leave_by_exception(registers, VECTOR_PAGE_FAULT, RF_ERROR_NO_MEMORY, 0);
+    rf_leave_doorway(registers);
+  }
+}
+
+static enum rf_result run_announced(struct rf_vcpu *vcpu, struct rf_context *context,
+                                    const struct rf_space *space, struct rf_registers *registers, int32_t cpu) {
+  uint64_t mark = atomic_exchange(&vcpu->mark, context->id);
+  context->cpu = registers->cpu = (int32_t)vcpu->id;
+  if (cpu >= 0 && (mark != context->id || (unsigned)cpu != vcpu->id))
+    return RF_CPU_PREEMPTED;
+  if (!is_canonical(registers->user.fs_base) || !is_canonical(registers->user.gs_base))
+    return RF_BAD_REGISTERS;
+  /* VM entry and SYSRET must not meet such a RIP; Linux faults at the IRET and sends SIGSEGV. */
+  if (!is_canonical(registers->user.rip))
+    return rf_leave_by_exception(registers, VECTOR_GENERAL_PROTECTION, 0, 0);
+  atomic_store(&context->running, vcpu);
+  enum rf_result result = run_loop(vcpu, context, space, registers);
+  atomic_store(&context->running, NULL);
+  atomic_store(&vcpu->expired, false);
+  return result;
+}
+
+enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
+                           struct rf_registers *registers, int32_t cpu) {
+  static _Thread_local pid_t self;
+  if (self == 0)
+    self = (pid_t)syscall(SYS_gettid);
+  /* Announced before the mark is taken: whoever clears the mark and then looks for the thread misses neither. */
+  atomic_store(&vcpu->thread, self);
+  enum rf_result result = run_announced(vcpu, context, space, registers, cpu);
+  atomic_store(&vcpu->thread, 0);
+  return result;
+}
