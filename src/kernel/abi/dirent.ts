@@ -42,7 +42,7 @@ export class DirentList {
     bytes.writeUIntLE(at + length, at + 8, 6);
     bytes.writeUInt16LE(length, at + DIRENT_RECLEN);
     bytes.writeUInt8(type, at + 18);
-    bytes.latin1Write(name, at + DIRENT64_NAME);
+    bytes.write(name, at + DIRENT64_NAME, 'latin1');
     this.#length += length;
   }
 
@@ -72,14 +72,14 @@ export class DirentList {
 /** The records in `bytes`, one after the other. */
 export function* readDirents(bytes: Uint8Array): Generator<Dirent> {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at < view.length; ) {
+  for (let at = 0; at < view.length;) {
     const length = view.readUInt16LE(at + DIRENT_RECLEN);
     const nameStart = at + DIRENT64_NAME;
     const nameEnd = view.indexOf(0, nameStart);
     yield {
       inode: view.readBigUInt64LE(at),
       type: view.readUInt8(at + 18),
-      name: view.latin1Slice(nameStart, nameEnd),
+      name: view.toString('latin1', nameStart, nameEnd),
     };
     at += length;
   }
@@ -101,7 +101,7 @@ export function wholeRecords(bytes: Uint8Array, offset: number, limit: number): 
 
 /** Turns struct linux_dirent64 records into struct linux_dirent ones of the same lengths, in place. */
 export function convertToOldDirents(records: Buffer): void {
-  for (let at = 0; at < records.length; ) {
+  for (let at = 0; at < records.length;) {
     const length = records.readUInt16LE(at + DIRENT_RECLEN);
     const type = records.readUInt8(at + 18);
     records.copyWithin(at + DIRENT_NAME, at + DIRENT64_NAME, at + length);

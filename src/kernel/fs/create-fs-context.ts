@@ -1,0 +1,76 @@
+/** Makes the tree of mounts that a sandbox sees. */
+import type { GuestMemory } from '../guest.js';
+import { kernelDevice } from './device-numbers.js';
+import { populateDevices } from './dev/devfs.js';
+import { FsContext } from './fs-context.js';
+import { HostFs } from './host-fs.js';
+import { MountNamespace } from './namespace.js';
+import { OverlayFs } from './overlay.js';
+import { Walk } from './path-walk.js';
+import { ProcFs } from './proc/procfs.js';
+import { Tmpfs } from './tmpfs.js';
+import { FsMagic } from '../abi/statfs.js';
+
+export interface Bind {
+  /** Directory of the host. */
+  readonly host: string;
+  /** Absolute path in the guest. */
+  readonly guest: string;
+  readonly readOnly: boolean;
+}
+
+export interface FsContextOptions {
+  /** Directory of the host that the guest sees as `/`; it is never changed. */
+  readonly rootfs: string;
+  readonly binds?: readonly Bind[];
+  readonly memory: GuestMemory;
+  /** Working directory in the guest; `/` by default. */
+  readonly cwd?: string;
+  readonly umask?: number;
+}
+
+/** @throws {HostDirectoryError} for a host directory that cannot be opened, {Error} for a place that cannot be */
+export function createFsContext(options: FsContextOptions): FsContext {
+  const { memory } = options;
+  const namespace = new MountNamespace(memory, new OverlayFs(memory, options.rootfs), {
+    source: 'overlay',
+  });
+  try {
+    const devices = new Tmpfs(memory, kernelDevice(5), { type: 'devtmpfs', mode: 0o755 });
+    populateDevices(namespace.mountAt('/dev', devices), devices);
+    namespace.mountAt('/proc', new ProcFs(namespace), { noExecute: true, source: 'proc' });
+    const sys = { type: 'sysfs', magic: FsMagic.Sysfs, mode: 0o555 };
+    namespace.mountAt('/sys', new Tmpfs(memory, kernelDevice(20), sys), { readOnly: true });
+    for (const { host, guest, readOnly } of options.binds ?? []) {
+      const place = Buffer.from(guest).toString('latin1');
+      namespace.mountAt(place, new HostFs(memory, host), { readOnly, source: 'bind' });
+    }
+    const context = new FsContext(namespace);
+    context.umask = options.umask ?? context.umask;
+    enter(context, options.cwd ?? '/');
+    return context;
+  } catch (error) {
+    namespace.dispose();
+    throw error;
+  }
+}
+
+/** Makes `cwd` the working directory. @throws {WorkingDirectoryError} */
+export function enter(context: FsContext, cwd: string): void {
+  const caller = { credentials: context.credentials, pid: 0, tid: 0 };
+  const path = Buffer.from(cwd).toString('latin1');
+  const error = context.resolve(caller, path, Walk.Follow);
+  if (error < 0 || context.walk.dentry?.inode?.isDirectory !== true) {
+    throw new WorkingDirectoryError(cwd);
+  }
+  context.cwd = context.walk.location;
+}
+
+/** The working directory asked for is not a directory in the guest. */
+export class WorkingDirectoryError extends Error {
+  override readonly name = 'WorkingDirectoryError';
+
+  constructor(readonly path: string) {
+    super(`no such directory in the sandbox: ${path}`);
+  }
+}

@@ -1,0 +1,358 @@
+/**
+ * The contents of a regular file in guest memory: all of an in-memory file; of a host file those pages that are
+ * mapped or were written. Pages not there read from the backing, or as zeroes.
+ */
+import { type FileRange, PAGE_SIZE } from '../../platform/file-range.js';
+import { OutOfMemoryError } from '../../platform/errors.js';
+import type { MemoryKind } from '../../platform/contract.js';
+import { Access } from '../../platform/access.js';
+import { Errno } from '../abi/errno.js';
+import type { GuestMemory } from '../guest.js';
+import type { Mappable, MappingObserver } from '../mm/mappable.js';
+
+/** A host file behind the pages. */
+export interface Backing {
+  pread(dst: Uint8Array, offset: number): number;
+  /** Present where changes go to the host. */
+  pwrite?(src: Uint8Array, offset: number): number;
+}
+
+/** Pages read at a time around a page that is mapped. */
+const CLUSTER_PAGES = 16;
+/** Pages allocated at a time. */
+const MAX_ALLOCATION_PAGES = 256;
+
+export class FileData implements Mappable {
+  /** Page number → offset in guest memory. */
+  readonly #pages = new Map<number, number>();
+  /** Pages that a shared mapping may have written since they last went to the host. */
+  readonly #dirty = new Set<number>();
+  readonly #observers = new Set<MappingObserver>();
+  #size = 0;
+  /** Bytes of the backing that still show. */
+  #backed = 0;
+
+  constructor(
+    readonly memory: GuestMemory,
+    readonly kind: MemoryKind,
+    readonly backing?: Backing,
+  ) {}
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes of guest memory held. */
+  get allocated(): number {
+    return this.#pages.size * PAGE_SIZE;
+  }
+
+  get isEmpty(): boolean {
+    return this.#pages.size === 0;
+  }
+
+  /** Mappings wrote, or may have written, what the host file does not have. */
+  get isDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  get isMapped(): boolean {
+    return this.#observers.size > 0;
+  }
+
+  /** The backing holds so many bytes, all of which show. */
+  setBackedSize(size: number): void {
+    this.#size = size;
+    this.#backed = size;
+  }
+
+  /** Forgets pages that only repeat the backing, which has changed. */
+  invalidate(): void {
+    this.#dropPages(0, false);
+  }
+
+  read(dst: Uint8Array, offset: number): number {
+    const end = Math.min(offset + dst.length, this.#size);
+    let at = offset;
+    while (at < end) {
+      const count = this.#readRun(dst.subarray(at - offset, end - offset), at);
+      if (count < 0) {
+        return at > offset ? at - offset : count;
+      }
+      if (count === 0) {
+        break;
+      }
+      at += count;
+    }
+    return Math.max(0, at - offset);
+  }
+
+  /** Fills the start of `dst`: as far as the pages there are contiguous, or absent. */
+  #readRun(dst: Uint8Array, offset: number): number {
+    const first = Math.floor(offset / PAGE_SIZE);
+    const skip = offset - first * PAGE_SIZE;
+    const frame = this.#pages.get(first);
+    const pages = this.#runLength(first, Math.ceil((skip + dst.length) / PAGE_SIZE));
+    const length = Math.min(dst.length, pages * PAGE_SIZE - skip);
+    if (frame === undefined) {
+      return this.#readBacking(dst.subarray(0, length), offset);
+    }
+    let done = 0;
+    const range = { start: frame + skip, end: frame + skip + length };
+    for (const block of this.memory.mapInternal(range, Access.Read)) {
+      dst.set(block, done);
+      done += block.length;
+    }
+    return length;
+  }
+
+  /** Number of pages from `first` on, at most `limit`, that are all absent, or lie one after the other. */
+  #runLength(first: number, limit: number): number {
+    const frame = this.#pages.get(first);
+    if (frame === undefined && this.#pages.size === 0) {
+      return limit;
+    }
+    let count = 1;
+    while (count < limit) {
+      const next = this.#pages.get(first + count);
+      const goesOn = frame === undefined ? next === undefined : next === frame + count * PAGE_SIZE;
+      if (!goesOn) {
+        break;
+      }
+      count++;
+    }
+    return count;
+  }
+
+  /** Reads what no page holds. Always fills `dst`, unless the host fails. */
+  #readBacking(dst: Uint8Array, offset: number): number {
+    const wanted = Math.min(dst.length, Math.max(0, this.#backed - offset));
+    let done = 0;
+    while (done < wanted && this.backing !== undefined) {
+      const count = this.backing.pread(dst.subarray(done, wanted), offset + done);
+      if (count < 0) {
+        return done > 0 ? done : count;
+      }
+      if (count === 0) {
+        break;
+      }
+      done += count;
+    }
+    dst.fill(0, done);
+    return dst.length;
+  }
+
+  write(src: Uint8Array, offset: number): number {
+    const error = this.#ensurePages(offset, src.length, false);
+    if (error < 0) {
+      return error;
+    }
+    this.#copyIn(src, offset);
+    this.#size = Math.max(this.#size, offset + src.length);
+    return src.length;
+  }
+
+  /** Updates pages that are there after the backing was written. */
+  overwritePresent(src: Uint8Array, offset: number): void {
+    if (this.#pages.size > 0) {
+      this.#copyIn(src, offset);
+    }
+    this.#size = Math.max(this.#size, offset + src.length);
+    this.#backed = Math.max(this.#backed, this.#size);
+  }
+
+  #copyIn(src: Uint8Array, offset: number): void {
+    for (let done = 0; done < src.length;) {
+      const at = offset + done;
+      const first = Math.floor(at / PAGE_SIZE);
+      const skip = at - first * PAGE_SIZE;
+      const frame = this.#pages.get(first);
+      const pages = this.#runLength(first, Math.ceil((skip + src.length - done) / PAGE_SIZE));
+      const length = Math.min(src.length - done, pages * PAGE_SIZE - skip);
+      if (frame !== undefined) {
+        let from = done;
+        const range = { start: frame + skip, end: frame + skip + length };
+        for (const block of this.memory.mapInternal(range, Access.Write)) {
+          block.set(src.subarray(from, from + block.length));
+          from += block.length;
+        }
+      }
+      done += length;
+    }
+  }
+
+  /** Makes the pages of [offset, offset + length) present; `fill` also those that are to be overwritten. */
+  #ensurePages(offset: number, length: number, fill: boolean): number {
+    const first = Math.floor(offset / PAGE_SIZE);
+    const end = Math.ceil((offset + length) / PAGE_SIZE);
+    for (let page = first; page < end;) {
+      if (this.#pages.has(page)) {
+        page++;
+        continue;
+      }
+      const count = this.#runLength(page, Math.min(end - page, MAX_ALLOCATION_PAGES));
+      const error = this.#addPages(page, count, (at) => {
+        const whole = at * PAGE_SIZE >= offset && (at + 1) * PAGE_SIZE <= offset + length;
+        return fill || !whole;
+      });
+      if (error < 0) {
+        return error;
+      }
+      page += count;
+    }
+    return 0;
+  }
+
+  #addPages(page: number, count: number, mustFill: (page: number) => boolean): number {
+    const range = this.#allocate(count);
+    if (typeof range === 'number') {
+      return range;
+    }
+    for (let i = 0; i < count; i++) {
+      const offset = (page + i) * PAGE_SIZE;
+      if (offset < this.#backed && mustFill(page + i)) {
+        // Filled in one go to the end of the run: pages to be overwritten are filled in vain only here.
+        const rest = { start: range.start + i * PAGE_SIZE, end: range.end };
+        const error = this.#fill(rest, offset);
+        if (error < 0) {
+          this.memory.decRef(range);
+          return error;
+        }
+        break;
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      this.#pages.set(page + i, range.start + i * PAGE_SIZE);
+    }
+    return 0;
+  }
+
+  #allocate(count: number): FileRange | number {
+    try {
+      return this.memory.allocate(count * PAGE_SIZE, this.kind);
+    } catch (error) {
+      if (error instanceof OutOfMemoryError) {
+        return -Errno.ENOSPC;
+      }
+      throw error;
+    }
+  }
+
+  #fill(range: FileRange, offset: number): number {
+    let at = offset;
+    for (const block of this.memory.mapInternal(range, Access.Write)) {
+      const count = this.#readBacking(block, at);
+      if (count < 0) {
+        return count;
+      }
+      at += block.length;
+    }
+    return 0;
+  }
+
+  truncate(size: number): void {
+    if (size < this.#size) {
+      const cut = Math.ceil(size / PAGE_SIZE);
+      this.#clearTail(size);
+      this.#dropPages(cut, true);
+    }
+    this.#size = size;
+    this.#backed = Math.min(this.#backed, size);
+  }
+
+  /** Zeroes what lies behind `size` in its page: it must not show when the file grows again. */
+  #clearTail(size: number): void {
+    const frame = this.#pages.get(Math.floor(size / PAGE_SIZE));
+    const skip = size % PAGE_SIZE;
+    if (frame !== undefined && skip > 0) {
+      const range = { start: frame + skip, end: frame + PAGE_SIZE };
+      for (const block of this.memory.mapInternal(range, Access.Write)) {
+        block.fill(0);
+      }
+    }
+  }
+
+  #dropPages(from: number, truncated: boolean): void {
+    for (const observer of this.#observers) {
+      if (observer.fileEnd > from * PAGE_SIZE) {
+        observer.invalidate(from * PAGE_SIZE, observer.fileEnd, truncated);
+      }
+    }
+    for (const [page, frame] of this.#pages) {
+      if (page >= from) {
+        this.#pages.delete(page);
+        this.#dirty.delete(page);
+        this.memory.decRef({ start: frame, end: frame + PAGE_SIZE });
+      }
+    }
+  }
+
+  /** The file is gone: its pages go back. */
+  dispose(): void {
+    this.#dropPages(0, true);
+  }
+
+  pageAt(offset: number, maxLength: number, write: boolean): FileRange | undefined | number {
+    if (offset >= this.#size) {
+      return undefined;
+    }
+    const page = Math.floor(offset / PAGE_SIZE);
+    const error = this.#populate(page, maxLength);
+    const frame = this.#pages.get(page);
+    if (frame === undefined) {
+      return error === -Errno.ENOSPC ? -Errno.ENOMEM : error;
+    }
+    const end = Math.ceil(this.#size / PAGE_SIZE);
+    const limit = Math.max(1, Math.min(Math.floor(maxLength / PAGE_SIZE), end - page));
+    const count = this.#runLength(page, limit);
+    if (write && this.backing?.pwrite !== undefined) {
+      for (let i = 0; i < count; i++) {
+        this.#dirty.add(page + i);
+      }
+    }
+    return { start: frame, end: frame + count * PAGE_SIZE };
+  }
+
+  /** Reads `page` and, where it was not there, those after it. */
+  #populate(page: number, maxLength: number): number {
+    if (this.#pages.has(page)) {
+      return 0;
+    }
+    const end = Math.ceil(this.#size / PAGE_SIZE);
+    const wanted = Math.max(CLUSTER_PAGES, Math.floor(maxLength / PAGE_SIZE));
+    const count = this.#runLength(page, Math.min(wanted, end - page, MAX_ALLOCATION_PAGES));
+    const error = this.#addPages(page, count, () => true);
+    return error < 0 && count > 1 ? this.#addPages(page, 1, () => true) : error;
+  }
+
+  attach(observer: MappingObserver): void {
+    this.#observers.add(observer);
+  }
+
+  detach(observer: MappingObserver): void {
+    if (this.#observers.delete(observer) && this.#observers.size === 0) {
+      this.sync(0, Infinity);
+    }
+  }
+
+  /** Writes pages that mappings changed to the host. */
+  sync(start: number, end: number): number {
+    let result = 0;
+    for (const page of this.#dirty) {
+      const offset = page * PAGE_SIZE;
+      const frame = this.#pages.get(page);
+      if (frame === undefined || offset + PAGE_SIZE <= start || offset >= end) {
+        continue;
+      }
+      const length = Math.min(PAGE_SIZE, this.#size - offset);
+      const [block] = this.memory.mapInternal({ start: frame, end: frame + length }, Access.Read);
+      const written = block === undefined ? 0 : (this.backing?.pwrite?.(block, offset) ?? 0);
+      result = written < 0 ? written : result;
+      // A mapping may write on: pages stay dirty as long as one is there.
+      if (!this.isMapped) {
+        this.#dirty.delete(page);
+      }
+    }
+    return result;
+  }
+}

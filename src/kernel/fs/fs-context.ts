@@ -1,0 +1,119 @@
+/** What a process knows of the file system: its root, its working directory, its umask. */
+import { Errno } from '../abi/errno.js';
+import { AccessMode } from '../abi/fcntl.js';
+import { StatRecord } from '../abi/stat.js';
+import type { ExecutableFile, ExecutableOpener } from '../loader/executable-file.js';
+import { type Credentials, hostCredentials } from '../task/credentials.js';
+import type { Caller } from './caller.js';
+import { isLinked, type Location, pathFrom } from './location.js';
+import type { MountNamespace } from './namespace.js';
+import { type PathWalk, Walk } from './path-walk.js';
+import { mayAccess } from './permission.js';
+import { displayPath } from './place-name.js';
+import { RegularInode } from './regular-inode.js';
+
+const DEFAULT_UMASK = 0o022;
+
+export class FsContext implements ExecutableOpener {
+  root: Location;
+  #cwd: Location;
+  umask = DEFAULT_UMASK;
+  /** Whose permissions count in `openExecutable`. */
+  credentials: Credentials = hostCredentials();
+
+  constructor(
+    readonly namespace: MountNamespace,
+    cwd = namespace.root,
+  ) {
+    this.root = namespace.root;
+    this.#cwd = cwd;
+    cwd.dentry.users++;
+  }
+
+  get cwd(): Location {
+    return this.#cwd;
+  }
+
+  set cwd(location: Location) {
+    location.dentry.users++;
+    this.#cwd.dentry.users--;
+    this.#cwd = location;
+  }
+
+  /** fork(2) without CLONE_FS. */
+  clone(): FsContext {
+    const copy = new FsContext(this.namespace, this.#cwd);
+    copy.root = this.root;
+    copy.umask = this.umask;
+    copy.credentials = this.credentials;
+    return copy;
+  }
+
+  /** The process has ended. */
+  dispose(): void {
+    this.#cwd.dentry.users--;
+  }
+
+  /** The walk that was made: valid until the next one. */
+  get walk(): PathWalk {
+    return this.namespace.walk;
+  }
+
+  /** Resolves `path` from `start`, or the working directory; the result is in `walk`. 0 or -errno. */
+  resolve(caller: Caller, path: string, flags: number, start: Location = this.#cwd): number {
+    return this.namespace.walk.run(caller, this.root, start, path, flags);
+  }
+
+  /** getcwd(2): -ENOENT where the directory was removed. */
+  currentDirectory(): string | number {
+    if (!isLinked(this.#cwd)) {
+      return -Errno.ENOENT;
+    }
+    return pathFrom(this.root, this.#cwd) ?? '(unreachable)/';
+  }
+
+  openExecutable(path: string, caller?: Caller): ExecutableFile | number {
+    const who = caller ?? { credentials: this.credentials, pid: 0, tid: 0 };
+    const error = this.resolve(who, path, Walk.Follow);
+    if (error < 0) {
+      return error;
+    }
+    const { inode, location } = this.walk;
+    if (this.walk.file !== undefined || !(inode instanceof RegularInode)) {
+      return -Errno.EACCES;
+    }
+    const allowed = mayAccess(inode, who.credentials, AccessMode.X_OK);
+    if (!allowed || location.mount.noExecute) {
+      return -Errno.EACCES;
+    }
+    const opened = inode.opened(false);
+    return opened < 0 ? opened : executable(inode, location);
+  }
+}
+
+function executable(inode: RegularInode, location: Location): ExecutableFile {
+  const record = new StatRecord();
+  inode.stat(record);
+  const path = displayPath(location);
+  let open = true;
+  return {
+    mapped: {
+      mappable: inode,
+      name: path,
+      device: record.device,
+      inode: Number(record.inode),
+      readable: true,
+      writable: false,
+      noExecute: false,
+    },
+    size: record.size,
+    path,
+    readAt: (offset, into) => inode.readAt(into, offset),
+    close: () => {
+      if (open) {
+        open = false;
+        inode.closed();
+      }
+    },
+  };
+}

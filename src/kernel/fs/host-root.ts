@@ -1,0 +1,107 @@
+/** A directory of the host's and what is beneath it. */
+import { hostFiles } from '../../host/host-files.js';
+import { Errno } from '../abi/errno.js';
+import { StatRecord } from '../abi/stat.js';
+import { lookupEpoch } from './lookup-epoch.js';
+
+const READ_SIZE = 32768;
+
+export class HostRoot {
+  /** Descriptor of the directory; -1 after `close`. */
+  fd: number;
+  /** What the last look-up found, and whose it is. */
+  readonly found = new StatRecord();
+  #foundPath: string | undefined;
+  #foundEpoch = -1;
+
+  /** @throws {Error} where the directory cannot be opened */
+  constructor(readonly hostPath: string) {
+    this.fd = hostFiles.openRoot(Buffer.from(hostPath).toString('latin1'));
+    if (this.fd < 0) {
+      throw new HostDirectoryError(hostPath, -this.fd);
+    }
+  }
+
+  close(): void {
+    if (this.fd >= 0) {
+      hostFiles.closeFd(this.fd);
+      this.fd = -1;
+    }
+  }
+
+  /** Fills `found`. */
+  look(path: string): number {
+    const error = hostFiles.statBeneath(this.fd, path, this.found.bytes);
+    this.#foundPath = error < 0 ? undefined : path;
+    this.#foundEpoch = lookupEpoch.current;
+    return error;
+  }
+
+  /** Metadata of what is at `path`; from the look-up just made, if it was that. */
+  stat(path: string, out: StatRecord): number {
+    if (this.#foundPath === path && this.#foundEpoch === lookupEpoch.current) {
+      this.#foundPath = undefined;
+      out.copyFrom(this.found);
+      return 0;
+    }
+    return hostFiles.statBeneath(this.fd, path, out.bytes);
+  }
+
+  /** Opens a regular file or a directory and fills `stat`. */
+  open(path: string, flags: number, stat: StatRecord): number {
+    this.#foundPath = undefined;
+    return hostFiles.openBeneath(this.fd, path, flags, stat.bytes);
+  }
+
+  readLink(path: string): string | number {
+    const out = Buffer.alloc(4096);
+    const length = hostFiles.readlinkBeneath(this.fd, path, out);
+    return length < 0 ? length : out.toString('latin1', 0, length);
+  }
+
+  /** All records of a directory, in the host's order, in parts. */
+  readDirectory(path: string): Uint8Array[] | number {
+    const fd = this.open(path, 0, new StatRecord());
+    if (fd < 0) {
+      return fd;
+    }
+    const parts: Uint8Array[] = [];
+    const buffer = Buffer.allocUnsafe(READ_SIZE);
+    let count = 0;
+    while ((count = hostFiles.getdents(fd, buffer)) > 0) {
+      parts.push(Buffer.from(buffer.subarray(0, count)));
+    }
+    hostFiles.closeFd(fd);
+    return count < 0 ? count : parts;
+  }
+}
+
+/** A directory of the host's, named by the user of the sandbox, that cannot be opened. */
+export class HostDirectoryError extends Error {
+  override readonly name = 'HostDirectoryError';
+
+  constructor(
+    readonly path: string,
+    readonly errno: number,
+  ) {
+    super(`cannot open the directory ${path}: ${reason(errno)}`);
+  }
+}
+
+function reason(errno: number): string {
+  switch (errno) {
+    case Errno.ENOENT:
+      return 'it does not exist';
+    case Errno.ENOTDIR:
+      return 'it is not a directory';
+    case Errno.EACCES:
+      return 'permission denied';
+    default:
+      return `errno ${String(errno)}`;
+  }
+}
+
+/** Path of an entry of the directory at `path`. */
+export function beneath(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`;
+}

@@ -1,0 +1,153 @@
+/** Host descriptors as open files: the standard input and output that a sandbox inherits. */
+import { hostFiles } from '../../host/host-files.js';
+import { watchHostFd } from '../../host/host-watch.js';
+import { Errno } from '../abi/errno.js';
+import { O } from '../abi/fcntl.js';
+import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
+import { Mode, StatRecord } from '../abi/stat.js';
+import { Ioctl, TERMIOS_SIZE } from '../abi/termios.js';
+import type { Task } from '../task/task.js';
+import { OpenFile } from './open-file.js';
+import { hostTerminalIoctl } from './terminal-ioctl.js';
+
+/** Flags of a host description that the guest may see. */
+const SHOWN_FLAGS = O.ACCMODE | O.APPEND | O.NONBLOCK | O.LARGEFILE;
+
+export class HostStdio extends OpenFile {
+  /** A regular file: always ready, with a position that it shares with the host's processes. */
+  readonly #isRegular: boolean;
+  readonly isTerminal: boolean;
+  /** Bytes that a faulting read gave back. */
+  #unread: Uint8Array | undefined;
+
+  constructor(
+    /** A descriptor of our own. */
+    readonly hostFd: number,
+    flags: number,
+    isRegular: boolean,
+    isTerminal: boolean,
+  ) {
+    super(flags);
+    this.#isRegular = isRegular;
+    this.isTerminal = isTerminal;
+  }
+
+  override get seekable(): boolean {
+    return this.#isRegular;
+  }
+
+  override read(dst: Uint8Array): number {
+    if (this.#unread !== undefined) {
+      return this.#readAgain(dst, this.#unread);
+    }
+    return this.#isRegular
+      ? hostFiles.readFd(this.hostFd, dst)
+      : hostFiles.tryRead(this.hostFd, dst);
+  }
+
+  #readAgain(dst: Uint8Array, bytes: Uint8Array): number {
+    const count = Math.min(dst.length, bytes.length);
+    dst.set(bytes.subarray(0, count));
+    this.#unread = count < bytes.length ? bytes.subarray(count) : undefined;
+    return count;
+  }
+
+  override unread(bytes: Uint8Array): void {
+    const before = this.#unread ?? new Uint8Array(0);
+    this.#unread = Buffer.concat([bytes, before]);
+  }
+
+  override write(src: Uint8Array): number {
+    return this.#isRegular
+      ? hostFiles.writeFd(this.hostFd, src)
+      : hostFiles.tryWrite(this.hostFd, src);
+  }
+
+  override pread(dst: Uint8Array, offset: number): number {
+    return this.#isRegular ? hostFiles.pread(this.hostFd, dst, offset) : -Errno.ESPIPE;
+  }
+
+  override pwrite(src: Uint8Array, offset: number): number {
+    return this.#isRegular ? hostFiles.pwrite(this.hostFd, src, offset) : -Errno.ESPIPE;
+  }
+
+  override seek(offset: number, whence: number): number {
+    return hostFiles.lseek(this.hostFd, offset, whence);
+  }
+
+  override poll(): number {
+    const wanted = POLL_READABLE | POLL_WRITABLE | Poll.PRI;
+    const events = hostFiles.pollFd(this.hostFd, wanted);
+    return this.#unread === undefined ? events : events | POLL_READABLE;
+  }
+
+  override watch(events: number, wake: () => void): () => void {
+    let stop = (): void => undefined;
+    let watching = true;
+    const again = (): void => {
+      stop = watchHostFd(this.hostFd, events, () => {
+        wake();
+        if (watching) {
+          again();
+        }
+      });
+    };
+    again();
+    return () => {
+      watching = false;
+      stop();
+    };
+  }
+
+  override stat(out: StatRecord): number {
+    return hostFiles.statFd(this.hostFd, out.bytes);
+  }
+
+  override truncate(size: number): number {
+    return this.#isRegular ? hostFiles.ftruncate(this.hostFd, size) : -Errno.EINVAL;
+  }
+
+  override sync(dataOnly: boolean): number {
+    return hostFiles.fsync(this.hostFd, dataOnly ? 1 : 0);
+  }
+
+  override ioctl(task: Task, request: number, argument: number): number {
+    return hostTerminalIoctl(this, task, request, argument);
+  }
+
+  override describe(): string {
+    const record = new StatRecord();
+    this.stat(record);
+    if (this.isTerminal) {
+      return '/dev/tty';
+    }
+    return (record.mode & Mode.S_IFMT) === Mode.S_IFIFO
+      ? `pipe:[${String(record.inode)}]`
+      : 'host:[stdio]';
+  }
+
+  protected override onClose(): void {
+    hostFiles.closeFd(this.hostFd);
+  }
+}
+
+/**
+ * Wraps a descriptor of the host's, which stays the caller's: what is used is a duplicate, and its shared flags
+ * are not touched. @throws {Error} where `fd` is not open
+ */
+export function openHostStdio(fd: number): HostStdio {
+  const record = new StatRecord();
+  const flags = hostFiles.statusFlags(fd);
+  if (flags < 0 || hostFiles.statFd(fd, record.bytes) < 0) {
+    throw new Error(`host descriptor ${String(fd)} is not open`);
+  }
+  const isTerminal = hostFiles.ioctlFd(fd, Ioctl.TCGETS, new Uint8Array(TERMIOS_SIZE)) === 0;
+  const reopened = isTerminal ? hostFiles.reopenTerminal(fd) : -1;
+  const own = reopened >= 0 ? reopened : hostFiles.duplicateFd(fd);
+  if (own < 0) {
+    throw new Error(`cannot duplicate host descriptor ${String(fd)}: errno ${String(-own)}`);
+  }
+  const isRegular = (record.mode & Mode.S_IFMT) === Mode.S_IFREG;
+  // Whether the host's side waits is not the guest's: it starts with a blocking descriptor.
+  return new HostStdio(own, flags & SHOWN_FLAGS & ~O.NONBLOCK, isRegular, isTerminal);
+}

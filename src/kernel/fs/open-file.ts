@@ -1,0 +1,160 @@
+/** An open file description (open(2)): shared by the descriptors that dup(2) and fork(2) make of it. */
+import { Errno } from '../abi/errno.js';
+import { O, SETTABLE_FLAGS } from '../abi/fcntl.js';
+import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
+import type { StatRecord } from '../abi/stat.js';
+import type { MappedFile, MapSource } from '../mm/mappable.js';
+import type { Task } from '../task/task.js';
+import type { Inode } from './inode.js';
+import type { Location } from './location.js';
+
+/** Flags that open(2) uses up: they are not part of the description. */
+const OPEN_ONLY = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC;
+
+/**
+ * Reads and writes never wait: where they would have to they give -EAGAIN, and `watch` tells when to try again.
+ * Whether to wait is the business of the system call. Results below 0 are -errno.
+ */
+export abstract class OpenFile implements MapSource {
+  /** Status flags and access mode, as F_GETFL gives them. */
+  flags: number;
+  /** File position of what has one. */
+  position = 0;
+  #references = 1;
+
+  constructor(
+    flags: number,
+    /** Where it was opened; pipes and the like have no place. */
+    readonly location?: Location,
+  ) {
+    this.flags = flags & ~OPEN_ONLY;
+    if (location !== undefined) {
+      location.dentry.users++;
+    }
+  }
+
+  get inode(): Inode | undefined {
+    return this.location?.dentry.inode;
+  }
+
+  get readable(): boolean {
+    return (this.flags & (O.ACCMODE | O.PATH)) !== O.WRONLY && !this.isPathOnly;
+  }
+
+  get writable(): boolean {
+    return (this.flags & O.ACCMODE) !== O.RDONLY && !this.isPathOnly;
+  }
+
+  /** O_PATH: a place and nothing more. */
+  get isPathOnly(): boolean {
+    return (this.flags & O.PATH) !== 0;
+  }
+
+  get nonBlocking(): boolean {
+    return (this.flags & O.NONBLOCK) !== 0;
+  }
+
+  setStatusFlags(flags: number): void {
+    this.flags = (this.flags & ~SETTABLE_FLAGS) | (flags & SETTABLE_FLAGS);
+  }
+
+  /** It has a position, and pread(2) and pwrite(2) work. */
+  get seekable(): boolean {
+    return false;
+  }
+
+  incRef(): void {
+    this.#references++;
+  }
+
+  /** Closes with the last reference. */
+  decRef(): void {
+    if (--this.#references === 0) {
+      this.onClose();
+      if (this.location !== undefined) {
+        this.location.dentry.users--;
+      }
+    }
+  }
+
+  /** The last descriptor is gone. */
+  protected onClose(): void {
+    // Nothing to release for most.
+  }
+
+  /** Reads at the position, or what comes next. */
+  read(_dst: Uint8Array): number {
+    return -Errno.EINVAL;
+  }
+
+  write(_src: Uint8Array): number {
+    return -Errno.EINVAL;
+  }
+
+  pread(_dst: Uint8Array, _offset: number): number {
+    return -Errno.ESPIPE;
+  }
+
+  pwrite(_src: Uint8Array, _offset: number): number {
+    return -Errno.ESPIPE;
+  }
+
+  /** Takes back bytes of the last read that could not be delivered. */
+  unread(_bytes: Uint8Array): void {
+    // Only what is used up by reading can take back.
+  }
+
+  seek(_offset: number, _whence: number): number {
+    return -Errno.ESPIPE;
+  }
+
+  /** poll(2) events that hold now. */
+  poll(): number {
+    return POLL_READABLE | POLL_WRITABLE;
+  }
+
+  /** Calls `wake` when one of `events`, or an error, may hold; until the function given back is called. */
+  watch(_events: number, _wake: () => void): () => void {
+    return () => undefined;
+  }
+
+  abstract stat(out: StatRecord): number;
+
+  truncate(_size: number): number {
+    return -Errno.EINVAL;
+  }
+
+  sync(_dataOnly: boolean): number {
+    return -Errno.EINVAL;
+  }
+
+  /** Requests of ioctl(2) that only this kind of file knows. */
+  ioctl(_task: Task, _request: number, _argument: number): number {
+    return -Errno.ENOTTY;
+  }
+
+  /** Up to `limit` bytes of struct linux_dirent64 records, whole ones. */
+  nextDirents(_task: Task, _limit: number): Uint8Array | number {
+    return -Errno.ENOTDIR;
+  }
+
+  mapping(): MappedFile | 'anonymous' | number {
+    return -Errno.ENODEV;
+  }
+
+  /** What /proc/PID/fd shows for a file without a place. */
+  describe(): string {
+    return 'anon_inode:[unknown]';
+  }
+}
+
+/** O_PATH: stands for a place, gives nothing of the file. */
+export class PathFile extends OpenFile {
+  override stat(out: StatRecord): number {
+    return this.inode?.stat(out) ?? -Errno.EBADF;
+  }
+
+  override poll(): number {
+    return Poll.NVAL;
+  }
+}

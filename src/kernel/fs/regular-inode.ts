@@ -1,0 +1,89 @@
+/** A regular file: contents that can be read, written and mapped, whatever holds them. */
+import { Errno } from '../abi/errno.js';
+import { MAX_FILE_SIZE, O } from '../abi/fcntl.js';
+import type { FileRange } from '../../platform/file-range.js';
+import type { Mappable, MappingObserver } from '../mm/mappable.js';
+import type { Caller } from './caller.js';
+import type { FileData } from './file-data.js';
+import { Inode } from './inode.js';
+import type { Location } from './location.js';
+import type { OpenFile } from './open-file.js';
+import { RegularFile } from './regular-file.js';
+
+export abstract class RegularInode extends Inode implements Mappable {
+  abstract readonly data: FileData;
+  /** Open files on it. */
+  #opens = 0;
+
+  /** Bytes in the file now. */
+  abstract get size(): number;
+
+  /** Gets ready for reading, or for writing too; 0 or -errno. Matched by `closed`. */
+  protected abstract prepare(write: boolean): number;
+
+  /** The last open file or mapping is gone. */
+  protected abstract idle(): void;
+
+  abstract readAt(dst: Uint8Array, offset: number): number;
+
+  /** Writes to what `prepare` made writable. */
+  protected abstract store(src: Uint8Array, offset: number): number;
+
+  sync(_start: number, _end: number): number {
+    return 0;
+  }
+
+  /** fsync(2) */
+  syncAll(_dataOnly: boolean): number {
+    return this.sync(0, Infinity);
+  }
+
+  override open(location: Location, flags: number, _caller: Caller): OpenFile | number {
+    const error = this.opened((flags & O.ACCMODE) !== O.RDONLY);
+    return error < 0 ? error : new RegularFile(flags, location, this);
+  }
+
+  /** Someone has it open. */
+  opened(write: boolean): number {
+    const error = this.prepare(write);
+    if (error === 0) {
+      this.#opens++;
+    }
+    return error;
+  }
+
+  closed(): void {
+    this.#opens--;
+    this.#idleIfUnused();
+  }
+
+  get inUse(): boolean {
+    return this.#opens > 0 || this.data.isMapped;
+  }
+
+  #idleIfUnused(): void {
+    if (!this.inUse) {
+      this.idle();
+    }
+  }
+
+  writeAt(src: Uint8Array, offset: number): number {
+    if (offset + src.length > MAX_FILE_SIZE) {
+      return -Errno.EFBIG;
+    }
+    return src.length === 0 ? 0 : this.store(src, offset);
+  }
+
+  pageAt(offset: number, maxLength: number, write: boolean): FileRange | undefined | number {
+    return this.data.pageAt(offset, maxLength, write);
+  }
+
+  attach(observer: MappingObserver): void {
+    this.data.attach(observer);
+  }
+
+  detach(observer: MappingObserver): void {
+    this.data.detach(observer);
+    this.#idleIfUnused();
+  }
+}

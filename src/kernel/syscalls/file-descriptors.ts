@@ -1,0 +1,252 @@
+/** Descriptors: close(2), dup(2), fcntl(2), flock(2), pipe(2), memfd_create(2). */
+import type { Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { FD_CLOEXEC, Fcntl, LockType, O } from '../abi/fcntl.js';
+import { createMemoryFile } from '../fs/memory-file.js';
+import type { OpenFile } from '../fs/open-file.js';
+import { createPipe, PipeFile } from '../fs/pipe.js';
+import type { Task } from '../task/task.js';
+import {
+  descriptorLimit,
+  giveDescriptor,
+  givePair,
+  usableFile,
+} from './file-descriptor-argument.js';
+import type { SyscallRow } from './row.js';
+
+const CLOSE_RANGE_UNSHARE = 2;
+const CLOSE_RANGE_CLOEXEC = 4;
+
+function sysClose(task: Task, args: Registers): number {
+  return task.files.close(args.argumentInt(0));
+}
+
+function sysCloseRange(task: Task, args: Registers): number {
+  const [first, last, flags] = [0, 1, 2].map((n) => args.argumentUint(n as 0 | 1 | 2));
+  const known = CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC;
+  if (first === undefined || last === undefined || flags === undefined) {
+    return -Errno.EINVAL;
+  }
+  if (flags & ~known || first > last) {
+    return -Errno.EINVAL;
+  }
+  task.files.closeRange(first, last, (flags & CLOSE_RANGE_CLOEXEC) !== 0);
+  return 0;
+}
+
+/** F_DUPFD */
+function duplicate(task: Task, file: OpenFile, min: number, closeOnExec: boolean): number {
+  const limit = descriptorLimit(task);
+  if (min < 0 || min >= limit) {
+    return -Errno.EINVAL;
+  }
+  const fd = task.files.allocate(file, closeOnExec, min, limit);
+  if (fd >= 0) {
+    file.incRef();
+  }
+  return fd;
+}
+
+function sysDup(task: Task, args: Registers): number {
+  const file = task.files.get(args.argumentInt(0));
+  return file === undefined ? -Errno.EBADF : duplicate(task, file, 0, false);
+}
+
+function duplicateTo(task: Task, fd: number, target: number, closeOnExec: boolean): number {
+  const file = task.files.get(fd);
+  if (file === undefined || target < 0 || target >= descriptorLimit(task)) {
+    return -Errno.EBADF;
+  }
+  file.incRef();
+  task.files.install(target, file, closeOnExec);
+  return target;
+}
+
+function sysDup2(task: Task, args: Registers): number {
+  const [fd, target] = [args.argumentInt(0), args.argumentInt(1)];
+  if (fd === target) {
+    return task.files.get(fd) === undefined ? -Errno.EBADF : fd;
+  }
+  return duplicateTo(task, fd, target, false);
+}
+
+function sysDup3(task: Task, args: Registers): number {
+  const [fd, target, flags] = [args.argumentInt(0), args.argumentInt(1), args.argumentInt(2)];
+  if (flags & ~O.CLOEXEC || fd === target) {
+    return -Errno.EINVAL;
+  }
+  return duplicateTo(task, fd, target, flags !== 0);
+}
+
+function sysFcntl(task: Task, args: Registers): number {
+  const fd = args.argumentInt(0);
+  const command = args.argumentInt(1);
+  const file = task.files.get(fd);
+  if (file === undefined) {
+    return -Errno.EBADF;
+  }
+  switch (command) {
+    case Fcntl.DUPFD:
+    case Fcntl.DUPFD_CLOEXEC:
+      return duplicate(task, file, args.argumentInt(2), command === Fcntl.DUPFD_CLOEXEC);
+    case Fcntl.GETFD:
+      return task.files.isCloseOnExec(fd) ? FD_CLOEXEC : 0;
+    case Fcntl.SETFD:
+      task.files.setCloseOnExec(fd, (args.argumentInt(2) & FD_CLOEXEC) !== 0);
+      return 0;
+    case Fcntl.GETFL:
+      return file.flags;
+    default:
+      return file.isPathOnly ? -Errno.EBADF : fileCommand(task, file, command, args);
+  }
+}
+
+/** Commands that need more than a place. */
+function fileCommand(task: Task, file: OpenFile, command: number, args: Registers): number {
+  switch (command) {
+    case Fcntl.SETFL:
+      file.setStatusFlags(args.argumentInt(2));
+      return 0;
+    case Fcntl.GETLK:
+    case Fcntl.OFD_GETLK:
+      return lock(task, args.argument(2), true);
+    case Fcntl.SETLK:
+    case Fcntl.SETLKW:
+    case Fcntl.OFD_SETLK:
+    case Fcntl.OFD_SETLKW:
+      return lock(task, args.argument(2), false);
+    case Fcntl.GETOWN:
+    case Fcntl.GETSIG:
+    case Fcntl.SETOWN:
+    case Fcntl.SETSIG:
+      return 0;
+    case Fcntl.GETPIPE_SZ:
+      return file instanceof PipeFile ? file.capacity : -Errno.EBADF;
+    case Fcntl.SETPIPE_SZ:
+      return file instanceof PipeFile ? file.resize(args.argumentUint(2)) : -Errno.EBADF;
+    default:
+      return -Errno.EINVAL;
+  }
+}
+
+const FLOCK_SIZE = 32;
+
+/** Record locks: there is one process, and locks of one's own do not conflict. */
+function lock(task: Task, address: number, query: boolean): number {
+  const bytes = Buffer.alloc(FLOCK_SIZE);
+  if (task.mm.copyIn(address, bytes) < FLOCK_SIZE) {
+    return -Errno.EFAULT;
+  }
+  const type = bytes.readInt16LE(0);
+  const whence = bytes.readInt16LE(2);
+  const valid = type >= LockType.RDLCK && type <= LockType.UNLCK && whence >= 0 && whence <= 2;
+  if (!valid || (query && type === LockType.UNLCK)) {
+    return -Errno.EINVAL;
+  }
+  if (query) {
+    bytes.writeInt16LE(LockType.UNLCK, 0);
+    return task.mm.copyOut(address, bytes) < FLOCK_SIZE ? -Errno.EFAULT : 0;
+  }
+  return 0;
+}
+
+const LOCK_NB = 4;
+
+/** flock(2): likewise granted. */
+function sysFlock(task: Task, args: Registers): number {
+  const operation = args.argumentInt(1) & ~LOCK_NB;
+  if (operation !== 1 && operation !== 2 && operation !== 8) {
+    return -Errno.EINVAL;
+  }
+  return usableFile(task, args.argumentInt(0)) === undefined ? -Errno.EBADF : 0;
+}
+
+function pipe(task: Task, address: number, flags: number): number {
+  if (flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) {
+    return -Errno.EINVAL;
+  }
+  const ends = createPipe(flags & O.NONBLOCK);
+  return givePair(task, address, ends, (flags & O.CLOEXEC) !== 0);
+}
+
+function sysPipe(task: Task, args: Registers): number {
+  return pipe(task, args.argument(0), 0);
+}
+
+function sysPipe2(task: Task, args: Registers): number {
+  return pipe(task, args.argument(0), args.argumentInt(1));
+}
+
+const MFD_CLOEXEC = 1;
+/** MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL, MFD_EXEC: asked for what may be, or is, left undone. */
+const MFD_IGNORED = 2 | 8 | 16;
+const MEMFD_NAME_MAX = 249;
+
+function sysMemfdCreate(task: Task, args: Registers): number {
+  const flags = args.argumentUint(1);
+  if (flags & ~(MFD_CLOEXEC | MFD_IGNORED)) {
+    return -Errno.EINVAL;
+  }
+  const name = task.mm.readCString(args.argument(0), MEMFD_NAME_MAX);
+  if (typeof name === 'number') {
+    return name === -Errno.ENAMETOOLONG ? -Errno.EINVAL : name;
+  }
+  const file = createMemoryFile(task.kernel.memory, name, task.credentials);
+  return giveDescriptor(task, file, (flags & MFD_CLOEXEC) !== 0);
+}
+
+const ONE_PROCESS = 'locks of other processes: there are none';
+
+export const rows: readonly SyscallRow[] = [
+  { number: 3, name: 'close', handler: sysClose, args: ['fd'], support: 'full' },
+  {
+    number: 436,
+    name: 'close_range',
+    handler: sysCloseRange,
+    args: ['uint', 'uint', 'hex'],
+    support: 'partial',
+    missing: 'CLOSE_RANGE_UNSHARE has no effect',
+  },
+  { number: 32, name: 'dup', handler: sysDup, args: ['fd'], support: 'full' },
+  { number: 33, name: 'dup2', handler: sysDup2, args: ['fd', 'fd'], support: 'full' },
+  {
+    number: 292,
+    name: 'dup3',
+    handler: sysDup3,
+    args: ['fd', 'fd', 'open-flags'],
+    support: 'full',
+  },
+  {
+    number: 72,
+    name: 'fcntl',
+    handler: sysFcntl,
+    args: ['fd', 'int', 'hex'],
+    support: 'partial',
+    missing: `${ONE_PROCESS}; signal-driven I/O; leases; seals`,
+  },
+  {
+    number: 73,
+    name: 'flock',
+    handler: sysFlock,
+    args: ['fd', 'int'],
+    support: 'partial',
+    missing: ONE_PROCESS,
+  },
+  { number: 22, name: 'pipe', handler: sysPipe, args: ['pointer'], support: 'full' },
+  {
+    number: 293,
+    name: 'pipe2',
+    handler: sysPipe2,
+    args: ['pointer', 'open-flags'],
+    support: 'partial',
+    missing: 'O_DIRECT has no effect',
+  },
+  {
+    number: 319,
+    name: 'memfd_create',
+    handler: sysMemfdCreate,
+    args: ['path', 'hex'],
+    support: 'partial',
+    missing: 'sealing, MFD_HUGETLB',
+  },
+];

@@ -1,0 +1,33 @@
+/** The system calls about files and descriptors. */
+import { rows as directoryRows } from './directory.js';
+import { rows as copyRows } from './file-copy.js';
+import { rows as descriptorRows } from './file-descriptors.js';
+import { rows as ioRows } from './file-io.js';
+import { rows as ioctlRows } from './file-ioctl.js';
+import { rows as openRows } from './file-open.js';
+import { rows as sizeRows } from './file-size.js';
+import { rows as xattrRows } from './file-xattr.js';
+import { rows as attributeRows } from './path-attributes.js';
+import { rows as createRows } from './path-create.js';
+import { rows as removeRows } from './path-remove.js';
+import { rows as pollRows } from './poll.js';
+import type { SyscallRow } from './row.js';
+import { rows as selectRows } from './select.js';
+import { rows as statRows } from './stat.js';
+
+export const fileRows: readonly SyscallRow[] = [
+  ...ioRows,
+  ...openRows,
+  ...descriptorRows,
+  ...sizeRows,
+  ...copyRows,
+  ...ioctlRows,
+  ...xattrRows,
+  ...statRows,
+  ...directoryRows,
+  ...createRows,
+  ...removeRows,
+  ...attributeRows,
+  ...pollRows,
+  ...selectRows,
+];

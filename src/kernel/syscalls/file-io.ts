@@ -1,0 +1,207 @@
+/** Reading and writing: read(2), write(2), pread(2), readv(2) and their kin. */
+import type { Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { MAX_RW_COUNT } from '../abi/fcntl.js';
+import type { OpenFile } from '../fs/open-file.js';
+import type { Task } from '../task/task.js';
+import { usableFile } from './file-descriptor-argument.js';
+import {
+  AT_POSITION,
+  readInto,
+  readVector,
+  transferIn,
+  transferOut,
+  writeFrom,
+} from './file-transfer.js';
+import type { SyscallResult, SyscallRow } from './row.js';
+
+/** Flags of preadv2(2) that there are; all of them ask for what happens anyway or may be left undone. */
+const RWF_KNOWN = 0x1f;
+const RWF_NOWAIT = 8;
+
+function readableFile(task: Task, fd: number): OpenFile | undefined {
+  const file = usableFile(task, fd);
+  return file?.readable ? file : undefined;
+}
+
+function writableFile(task: Task, fd: number): OpenFile | undefined {
+  const file = usableFile(task, fd);
+  return file?.writable ? file : undefined;
+}
+
+function sysRead(task: Task, args: Registers): SyscallResult {
+  const file = readableFile(task, args.argumentInt(0));
+  if (file === undefined) {
+    return -Errno.EBADF;
+  }
+  const address = args.argument(1);
+  const length = Math.min(args.argument(2), MAX_RW_COUNT);
+  if (length === 0) {
+    return emptyRead(file);
+  }
+  const count = readInto(task, file, address, length, AT_POSITION);
+  if (count !== -Errno.EAGAIN || file.nonBlocking) {
+    return count;
+  }
+  return transferIn(task, file, [{ address, length }], AT_POSITION);
+}
+
+/** Nothing is wanted: only errors that do not depend on the contents show. */
+function emptyRead(file: OpenFile): number {
+  return file.inode?.isDirectory ? -Errno.EISDIR : 0;
+}
+
+function sysWrite(task: Task, args: Registers): SyscallResult {
+  const file = writableFile(task, args.argumentInt(0));
+  if (file === undefined) {
+    return -Errno.EBADF;
+  }
+  const address = args.argument(1);
+  const length = Math.min(args.argument(2), MAX_RW_COUNT);
+  if (length === 0) {
+    return 0;
+  }
+  return transferOut(task, file, [{ address, length }], AT_POSITION);
+}
+
+function sysPread(task: Task, args: Registers): SyscallResult {
+  const offset = args.argumentLong(3);
+  if (offset < 0) {
+    return -Errno.EINVAL;
+  }
+  const file = readableFile(task, args.argumentInt(0));
+  if (file === undefined) {
+    return -Errno.EBADF;
+  }
+  if (!file.seekable) {
+    return -Errno.ESPIPE;
+  }
+  const length = Math.min(args.argument(2), MAX_RW_COUNT);
+  return length === 0 ? emptyRead(file) : readInto(task, file, args.argument(1), length, offset);
+}
+
+function sysPwrite(task: Task, args: Registers): SyscallResult {
+  const offset = args.argumentLong(3);
+  if (offset < 0) {
+    return -Errno.EINVAL;
+  }
+  const file = writableFile(task, args.argumentInt(0));
+  if (file === undefined) {
+    return -Errno.EBADF;
+  }
+  if (!file.seekable) {
+    return -Errno.ESPIPE;
+  }
+  const length = Math.min(args.argument(2), MAX_RW_COUNT);
+  return length === 0 ? 0 : writeFrom(task, file, args.argument(1), length, offset);
+}
+
+function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: number): SyscallResult {
+  const fd = args.argumentInt(0);
+  const file = isWrite ? writableFile(task, fd) : readableFile(task, fd);
+  if (file === undefined) {
+    return -Errno.EBADF;
+  }
+  if (offset !== AT_POSITION && !file.seekable) {
+    return -Errno.ESPIPE;
+  }
+  const segments = readVector(task, args.argument(1), args.argumentLong(2));
+  if (typeof segments === 'number') {
+    return segments;
+  }
+  const transfer = isWrite ? transferOut : transferIn;
+  return transfer(task, file, segments, offset);
+}
+
+function sysReadv(task: Task, args: Registers): SyscallResult {
+  return vectorCall(task, args, false, AT_POSITION);
+}
+
+function sysWritev(task: Task, args: Registers): SyscallResult {
+  return vectorCall(task, args, true, AT_POSITION);
+}
+
+function positionedVector(task: Task, args: Registers, isWrite: boolean): SyscallResult {
+  const offset = args.argumentLong(3);
+  return offset < 0 ? -Errno.EINVAL : vectorCall(task, args, isWrite, offset);
+}
+
+function sysPreadv(task: Task, args: Registers): SyscallResult {
+  return positionedVector(task, args, false);
+}
+
+function sysPwritev(task: Task, args: Registers): SyscallResult {
+  return positionedVector(task, args, true);
+}
+
+/** With an offset of -1 the file's own position. */
+function flaggedVector(task: Task, args: Registers, isWrite: boolean): SyscallResult {
+  const flags = args.argumentUint(5);
+  const offset = args.argumentLong(3);
+  if (flags & ~RWF_KNOWN || (flags & RWF_NOWAIT && isWrite)) {
+    return -Errno.EOPNOTSUPP;
+  }
+  return offset < AT_POSITION ? -Errno.EINVAL : vectorCall(task, args, isWrite, offset);
+}
+
+function sysPreadv2(task: Task, args: Registers): SyscallResult {
+  return flaggedVector(task, args, false);
+}
+
+function sysPwritev2(task: Task, args: Registers): SyscallResult {
+  return flaggedVector(task, args, true);
+}
+
+const VECTOR_ARGS = ['fd', 'pointer', 'int'] as const;
+const POSITIONED_ARGS = [...VECTOR_ARGS, 'long', 'long'] as const;
+
+export const rows: readonly SyscallRow[] = [
+  {
+    number: 0,
+    name: 'read',
+    handler: sysRead,
+    args: ['fd', 'buffer-out', 'size'],
+    support: 'full',
+  },
+  {
+    number: 1,
+    name: 'write',
+    handler: sysWrite,
+    args: ['fd', 'buffer-in', 'size'],
+    support: 'full',
+  },
+  {
+    number: 17,
+    name: 'pread64',
+    handler: sysPread,
+    args: ['fd', 'buffer-out', 'size', 'long'],
+    support: 'full',
+  },
+  {
+    number: 18,
+    name: 'pwrite64',
+    handler: sysPwrite,
+    args: ['fd', 'buffer-in', 'size', 'long'],
+    support: 'full',
+  },
+  { number: 19, name: 'readv', handler: sysReadv, args: VECTOR_ARGS, support: 'full' },
+  { number: 20, name: 'writev', handler: sysWritev, args: VECTOR_ARGS, support: 'full' },
+  { number: 295, name: 'preadv', handler: sysPreadv, args: POSITIONED_ARGS, support: 'full' },
+  { number: 296, name: 'pwritev', handler: sysPwritev, args: POSITIONED_ARGS, support: 'full' },
+  {
+    number: 327,
+    name: 'preadv2',
+    handler: sysPreadv2,
+    args: [...POSITIONED_ARGS, 'hex'],
+    support: 'partial',
+    missing: 'RWF_NOWAIT and RWF_HIPRI have no effect',
+  },
+  {
+    number: 328,
+    name: 'pwritev2',
+    handler: sysPwritev2,
+    args: [...POSITIONED_ARGS, 'hex'],
+    support: 'partial',
+    missing: 'RWF_APPEND and RWF_SYNC have no effect',
+  },
+];

@@ -1,0 +1,235 @@
+/** Opening files: open(2), openat(2), creat(2), openat2(2). */
+import type { Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { AccessMode, AT_FDCWD, O } from '../abi/fcntl.js';
+import { Mode } from '../abi/stat.js';
+import type { Inode } from '../fs/inode.js';
+import { type OpenFile, PathFile } from '../fs/open-file.js';
+import { type PathWalk, Walk } from '../fs/path-walk.js';
+import { isOwner, mayAccess } from '../fs/permission.js';
+import type { Task } from '../task/task.js';
+import { giveDescriptor } from './file-descriptor-argument.js';
+import { forgetEntry, isStale, readPath, walkPath } from './path-argument.js';
+import { makeNode } from './path-create.js';
+import { readUnsigned } from './file-transfer.js';
+import type { SyscallRow } from './row.js';
+
+const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+const PERMISSIONS = 0o7777;
+/** Size of struct open_how. */
+const OPEN_HOW_SIZE = 24;
+
+function walkFlags(flags: number): number {
+  const exclusive = O.CREAT | O.EXCL;
+  const stays = (flags & O.NOFOLLOW) !== 0 || (flags & exclusive) === exclusive;
+  return (stays ? 0 : Walk.Follow) | (flags & O.CREAT ? Walk.Parent : 0);
+}
+
+/** -errno, or the open file. */
+function openFile(
+  task: Task,
+  dirfd: number,
+  path: string,
+  flags: number,
+  mode: number,
+): OpenFile | number {
+  for (let attempt = 0; ; attempt++) {
+    const walk = walkPath(task, dirfd, path, walkFlags(flags));
+    if (typeof walk === 'number') {
+      return walk;
+    }
+    const file = openWalked(task, walk, flags, mode);
+    const retry = typeof file === 'number' && isStale(file) && walk.dentry !== undefined;
+    if (!retry || attempt > 0 || !forgetEntry(walk)) {
+      return file === -Errno.ESTALE ? -Errno.ENOENT : file;
+    }
+  }
+}
+
+function openWalked(task: Task, walk: PathWalk, flags: number, mode: number): OpenFile | number {
+  if (walk.file !== undefined) {
+    return reopen(walk.file, flags);
+  }
+  if (walk.dentry === undefined) {
+    return createAndOpen(task, walk, flags, mode);
+  }
+  const { inode } = walk;
+  const error = checkExisting(task, walk, inode, flags);
+  if (error < 0) {
+    return error;
+  }
+  if (flags & O.PATH) {
+    return new PathFile(flags, walk.location);
+  }
+  const file = inode.open(walk.location, flags, task);
+  if (typeof file !== 'number' && flags & O.TRUNC && inode.isRegular) {
+    const truncated = inode.truncate(0);
+    if (truncated < 0) {
+      file.decRef();
+      return truncated;
+    }
+  }
+  return file;
+}
+
+/** A file without a place, such as a pipe that /proc/self/fd leads to: the same description again. */
+function reopen(file: OpenFile, flags: number): OpenFile | number {
+  const wanted = flags & O.ACCMODE;
+  const reads = wanted !== O.WRONLY && !file.readable;
+  const writes = wanted !== O.RDONLY && !file.writable;
+  if (reads || writes) {
+    return -Errno.EACCES;
+  }
+  file.incRef();
+  return file;
+}
+
+function createAndOpen(task: Task, walk: PathWalk, flags: number, mode: number): OpenFile | number {
+  if (walk.trailingSlash) {
+    return -Errno.EISDIR;
+  }
+  const made = makeNode(task, walk, Mode.S_IFREG | (mode & PERMISSIONS));
+  if (typeof made === 'number') {
+    return made;
+  }
+  const dentry = walk.parent?.dentry.child(walk.last);
+  if (dentry === undefined) {
+    return -Errno.ENOENT;
+  }
+  return made.open({ mount: walk.mount, dentry }, flags, task);
+}
+
+function checkExisting(task: Task, walk: PathWalk, inode: Inode, flags: number): number {
+  const exclusive = O.CREAT | O.EXCL;
+  if ((flags & exclusive) === exclusive) {
+    return -Errno.EEXIST;
+  }
+  if (inode.isSymlink && (flags & O.PATH) === 0) {
+    return -Errno.ELOOP;
+  }
+  if (flags & O.DIRECTORY && !inode.isDirectory) {
+    return -Errno.ENOTDIR;
+  }
+  if (flags & O.PATH) {
+    return 0;
+  }
+  const changes = (flags & O.ACCMODE) !== O.RDONLY || (flags & O.TRUNC) !== 0;
+  if (inode.isDirectory && (changes || flags & O.CREAT)) {
+    return -Errno.EISDIR;
+  }
+  if (flags & O.NOATIME && !isOwner(inode, task.credentials)) {
+    return -Errno.EPERM;
+  }
+  if (!mayAccess(inode, task.credentials, wantedAccess(flags))) {
+    return -Errno.EACCES;
+  }
+  return changes && inode.isRegular && walk.mount.readOnly ? -Errno.EROFS : 0;
+}
+
+function wantedAccess(flags: number): number {
+  const mode = flags & O.ACCMODE;
+  const read = mode === O.WRONLY ? 0 : AccessMode.R_OK;
+  const write = mode === O.RDONLY && (flags & O.TRUNC) === 0 ? 0 : AccessMode.W_OK;
+  return read | write;
+}
+
+function openPath(
+  task: Task,
+  dirfd: number,
+  address: number,
+  wanted: number,
+  mode: number,
+): number {
+  const flags = wanted & O.PATH ? wanted & PATH_FLAGS : wanted;
+  const path = readPath(task, address);
+  if (typeof path === 'number') {
+    return path;
+  }
+  if (flags & O.TMPFILE) {
+    return -Errno.EOPNOTSUPP;
+  }
+  if (flags & O.CREAT && flags & O.DIRECTORY) {
+    return -Errno.EINVAL;
+  }
+  const file = openFile(task, dirfd, path, flags, mode);
+  if (typeof file === 'number') {
+    return file;
+  }
+  if (!file.isPathOnly && file.location !== undefined) {
+    file.flags |= O.LARGEFILE;
+  }
+  return giveDescriptor(task, file, (flags & O.CLOEXEC) !== 0);
+}
+
+function sysOpen(task: Task, args: Registers): number {
+  return openPath(task, AT_FDCWD, args.argument(0), args.argumentInt(1), args.argumentUint(2));
+}
+
+function sysOpenat(task: Task, args: Registers): number {
+  return openPath(
+    task,
+    args.argumentInt(0),
+    args.argument(1),
+    args.argumentInt(2),
+    args.argumentUint(3),
+  );
+}
+
+function sysCreat(task: Task, args: Registers): number {
+  const flags = O.CREAT | O.WRONLY | O.TRUNC;
+  return openPath(task, AT_FDCWD, args.argument(0), flags, args.argumentUint(1));
+}
+
+/** Without RESOLVE_ flags the same as openat; those are for callers who can fall back. */
+function sysOpenat2(task: Task, args: Registers): number {
+  const size = args.argument(3);
+  if (size < OPEN_HOW_SIZE) {
+    return -Errno.EINVAL;
+  }
+  if (size > OPEN_HOW_SIZE) {
+    return -Errno.E2BIG;
+  }
+  const how = Buffer.alloc(OPEN_HOW_SIZE);
+  if (task.mm.copyIn(args.argument(2), how) < how.length) {
+    return -Errno.EFAULT;
+  }
+  const [flags, mode, resolve] = [0, 8, 16].map((at) => readUnsigned(how, at));
+  if (flags === undefined || mode === undefined || flags > 0x7fffffff || mode > PERMISSIONS) {
+    return -Errno.EINVAL;
+  }
+  if (resolve !== 0) {
+    return -Errno.EAGAIN;
+  }
+  if (mode !== 0 && (flags & O.CREAT) === 0) {
+    return -Errno.EINVAL;
+  }
+  return openPath(task, args.argumentInt(0), args.argument(1), flags, mode);
+}
+
+export const rows: readonly SyscallRow[] = [
+  {
+    number: 2,
+    name: 'open',
+    handler: sysOpen,
+    args: ['path', 'open-flags', 'mode'],
+    support: 'partial',
+    missing: 'O_TMPFILE; FIFOs and sockets',
+  },
+  { number: 85, name: 'creat', handler: sysCreat, args: ['path', 'mode'], support: 'full' },
+  {
+    number: 257,
+    name: 'openat',
+    handler: sysOpenat,
+    args: ['dirfd', 'path', 'open-flags', 'mode'],
+    support: 'partial',
+    missing: 'O_TMPFILE; FIFOs and sockets',
+  },
+  {
+    number: 437,
+    name: 'openat2',
+    handler: sysOpenat2,
+    args: ['dirfd', 'path', 'pointer', 'size'],
+    support: 'partial',
+    missing: 'RESOLVE_ flags',
+  },
+];

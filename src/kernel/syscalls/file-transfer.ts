@@ -1,0 +1,255 @@
+/** Moving bytes between files and guest memory, in chunks through one buffer, at the file's or a given position. */
+import { Errno } from '../abi/errno.js';
+import { MAX_RW_COUNT } from '../abi/fcntl.js';
+import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
+import { Signo } from '../abi/signal.js';
+import type { OpenFile } from '../fs/open-file.js';
+import type { Task } from '../task/task.js';
+import { waitForFile } from './file-wait.js';
+import type { SyscallResult } from './row.js';
+
+/** A part of a vector, as struct iovec. */
+export interface Segment {
+  readonly address: number;
+  readonly length: number;
+}
+
+/** Used only until the next transfer: never held while something is awaited. */
+const chunk = new Uint8Array(256 * 1024);
+
+/** In place of an offset: the file's own position. */
+export const AT_POSITION = -1;
+
+function chunkOf(length: number): Uint8Array {
+  return length >= chunk.length ? chunk : chunk.subarray(0, length);
+}
+
+/** Reads as much as there is without waiting: bytes, or -errno where not one came. */
+export function readInto(
+  task: Task,
+  file: OpenFile,
+  address: number,
+  length: number,
+  offset: number,
+): number {
+  let done = 0;
+  do {
+    const buffer = chunkOf(length - done);
+    const count = offset === AT_POSITION ? file.read(buffer) : file.pread(buffer, offset + done);
+    if (count <= 0) {
+      return done > 0 ? done : count;
+    }
+    const copied = task.mm.copyOut(address + done, chunkOf(count));
+    done += copied;
+    if (copied < count) {
+      if (offset === AT_POSITION) {
+        file.unread(chunk.slice(copied, count));
+      }
+      return done > 0 ? done : -Errno.EFAULT;
+    }
+    if (count < buffer.length) {
+      return done;
+    }
+  } while (done < length);
+  return done;
+}
+
+/** Writes as much as fits without waiting: bytes, or -errno where not one did. */
+export function writeFrom(
+  task: Task,
+  file: OpenFile,
+  address: number,
+  length: number,
+  offset: number,
+): number {
+  let done = 0;
+  do {
+    const wanted = Math.min(length - done, chunk.length);
+    const copied = task.mm.copyIn(address + done, chunkOf(wanted));
+    if (copied === 0 && wanted > 0) {
+      return done > 0 ? done : -Errno.EFAULT;
+    }
+    const data = chunkOf(copied);
+    const count = offset === AT_POSITION ? file.write(data) : file.pwrite(data, offset + done);
+    if (count < 0) {
+      return done > 0 ? done : count;
+    }
+    done += count;
+    if (count < wanted) {
+      return done;
+    }
+  } while (done < length);
+  return done;
+}
+
+/** readv(2): what there is now. */
+function readSegments(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+): number {
+  let done = 0;
+  for (const { address, length } of segments) {
+    if (length === 0) {
+      continue;
+    }
+    const at = offset === AT_POSITION ? AT_POSITION : offset + done;
+    const count = readInto(task, file, address, length, at);
+    if (count < 0) {
+      return done > 0 ? done : count;
+    }
+    done += count;
+    if (count < length) {
+      break;
+    }
+  }
+  return done;
+}
+
+/** Writes from byte `skip` of the segments on, until the file takes no more: all bytes written, and why it ended. */
+function writeSegments(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+  skip: number,
+): { readonly done: number; readonly error: number } {
+  let done = skip;
+  let start = 0;
+  for (const { address, length } of segments) {
+    while (done < start + length) {
+      const at = offset === AT_POSITION ? AT_POSITION : offset + done;
+      const within = done - start;
+      const count = writeFrom(task, file, address + within, length - within, at);
+      if (count < 0) {
+        return { done, error: count };
+      }
+      if (count === 0) {
+        return { done, error: 0 };
+      }
+      done += count;
+    }
+    start += length;
+  }
+  return { done, error: 0 };
+}
+
+/** Reads, waiting for the first bytes if the file is a blocking one. */
+export function transferIn(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+): SyscallResult {
+  const count = readSegments(task, file, segments, offset);
+  if (count !== -Errno.EAGAIN || file.nonBlocking) {
+    return count;
+  }
+  return readLater(task, file, segments, offset);
+}
+
+async function readLater(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+): Promise<number> {
+  file.incRef();
+  try {
+    for (;;) {
+      const error = await waitForFile(task, file, POLL_READABLE | Poll.HUP);
+      if (error < 0) {
+        return error;
+      }
+      const count = readSegments(task, file, segments, offset);
+      if (count !== -Errno.EAGAIN) {
+        return count;
+      }
+    }
+  } finally {
+    file.decRef();
+  }
+}
+
+/** Writes all, waiting for room if the file is a blocking one. */
+export function transferOut(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+): SyscallResult {
+  const { done, error } = writeSegments(task, file, segments, offset, 0);
+  if (error === -Errno.EAGAIN && !file.nonBlocking) {
+    return writeLater(task, file, segments, offset, done);
+  }
+  return finishWrite(task, done, error);
+}
+
+function finishWrite(task: Task, done: number, error: number): number {
+  if (error === -Errno.EPIPE) {
+    task.sendSignal(Signo.SIGPIPE);
+  }
+  return done > 0 ? done : error;
+}
+
+async function writeLater(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+  already: number,
+): Promise<number> {
+  file.incRef();
+  try {
+    let progress = { done: already, error: -Errno.EAGAIN };
+    while (progress.error === -Errno.EAGAIN) {
+      const error = await waitForFile(task, file, POLL_WRITABLE | Poll.ERR);
+      if (error < 0) {
+        return progress.done > 0 ? progress.done : error;
+      }
+      progress = writeSegments(task, file, segments, offset, progress.done);
+    }
+    return finishWrite(task, progress.done, progress.error);
+  } finally {
+    file.decRef();
+  }
+}
+
+const IOV_SIZE = 16;
+const IOV_MAX = 1024;
+/** Lengths are signed: those beyond are negative. */
+const MAX_LENGTH = 2 ** 63;
+
+/** An array of struct iovec: -EINVAL for a length or a sum beyond SSIZE_MAX, and what is above MAX_RW_COUNT cut off. */
+export function readVector(
+  task: Task,
+  address: number,
+  count: number,
+): readonly Segment[] | number {
+  if (count < 0 || count > IOV_MAX) {
+    return -Errno.EINVAL;
+  }
+  const bytes = Buffer.alloc(count * IOV_SIZE);
+  if (task.mm.copyIn(address, bytes) < bytes.length) {
+    return -Errno.EFAULT;
+  }
+  const segments: Segment[] = [];
+  let room = MAX_RW_COUNT;
+  for (let at = 0; at < bytes.length; at += IOV_SIZE) {
+    const base = readUnsigned(bytes, at);
+    const length = readUnsigned(bytes, at + 8);
+    if (length >= MAX_LENGTH) {
+      return -Errno.EINVAL;
+    }
+    const used = Math.min(length, room);
+    segments.push({ address: base, length: used });
+    room -= used;
+  }
+  return segments;
+}
+
+/** A 64-bit number, exact below 2^53. */
+export function readUnsigned(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at + 4) * 4294967296 + bytes.readUInt32LE(at);
+}

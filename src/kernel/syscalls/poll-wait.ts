@@ -1,0 +1,109 @@
+/** What poll(2) and select(2) have in common. */
+import { Errno } from '../abi/errno.js';
+import type { OpenFile } from '../fs/open-file.js';
+import { SignalSet } from '../signal/signal-set.js';
+import type { Task } from '../task/task.js';
+import { after } from '../time/timeout.js';
+import { readTimespec, writeTimespec } from '../time/timespec.js';
+
+/** A file, and the events that matter. */
+export interface Interest {
+  readonly file: OpenFile;
+  readonly events: number;
+}
+
+/**
+ * Waits until `evaluate` gives more than 0, `milliseconds` have passed (0 is the result), or a signal comes
+ * (-EINTR). Files are held open meanwhile.
+ */
+export async function waitForAny(
+  task: Task,
+  interests: readonly Interest[],
+  milliseconds: number,
+  evaluate: () => number,
+): Promise<number> {
+  let wake = (): void => undefined;
+  let expired = false;
+  const stops = interests.map(({ file, events }) => {
+    file.incRef();
+    return file.watch(events, () => {
+      wake();
+    });
+  });
+  const cancelTimer =
+    milliseconds === Infinity
+      ? () => undefined
+      : after(milliseconds, () => {
+          expired = true;
+          wake();
+        });
+  try {
+    for (;;) {
+      const woken = new Promise<number>((resolve) => {
+        wake = () => {
+          resolve(0);
+        };
+      });
+      // What became ready since the last look must not be slept over.
+      const ready = evaluate();
+      if (ready !== 0 || expired) {
+        return ready;
+      }
+      const error = await task.block(woken, () => undefined);
+      if (error < 0) {
+        return error;
+      }
+    }
+  } finally {
+    cancelTimer();
+    for (const stop of stops) {
+      stop();
+    }
+    for (const { file } of interests) {
+      file.decRef();
+    }
+  }
+}
+
+const MAX_WAIT = 2 ** 52;
+
+/** Milliseconds that a struct timespec asks for; `Infinity` for none; -errno. */
+export function deadlineOf(task: Task, address: number): number {
+  if (address === 0) {
+    return Infinity;
+  }
+  const time = readTimespec(task.mm, address);
+  if (typeof time === 'number') {
+    return time;
+  }
+  return Math.min(time.seconds * 1000 + time.nanoseconds / 1e6, MAX_WAIT);
+}
+
+/** Linux tells how much of the time was left. A fault there is not reported. */
+export function writeRemaining(task: Task, address: number, milliseconds: number): void {
+  if (address !== 0 && milliseconds !== Infinity) {
+    const left = Math.max(0, milliseconds);
+    const seconds = Math.floor(left / 1000);
+    const nanoseconds = Math.floor((left - seconds * 1000) * 1e6);
+    writeTimespec(task.mm, address, { seconds, nanoseconds });
+  }
+}
+
+const SIGSET_SIZE = 8;
+
+/** The signal mask for the time of the call; 0 or -errno. */
+export function applyMask(task: Task, address: number, size: number): number {
+  if (address === 0) {
+    return 0;
+  }
+  if (size !== SIGSET_SIZE) {
+    return -Errno.EINVAL;
+  }
+  const bytes = new Uint8Array(SIGSET_SIZE);
+  if (task.mm.copyIn(address, bytes) < SIGSET_SIZE) {
+    return -Errno.EFAULT;
+  }
+  task.savedMask = task.blocked;
+  task.setBlocked(SignalSet.decode(bytes));
+  return 0;
+}

@@ -1,0 +1,102 @@
+/** Waiting for several files: poll(2), ppoll(2). */
+import type { Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { Poll, POLLFD_SIZE } from '../abi/poll.js';
+import type { Task } from '../task/task.js';
+import { descriptorLimit } from './file-descriptor-argument.js';
+import { applyMask, deadlineOf, type Interest, waitForAny, writeRemaining } from './poll-wait.js';
+import type { SyscallResult, SyscallRow } from './row.js';
+
+/** Told of whatever was asked for. */
+const ALWAYS = Poll.ERR | Poll.HUP | Poll.NVAL;
+
+/** Fills the `revents`; gives how many are not 0. */
+function evaluate(task: Task, table: Buffer): number {
+  let ready = 0;
+  for (let at = 0; at < table.length; at += POLLFD_SIZE) {
+    const fd = table.readInt32LE(at);
+    const wanted = table.readInt16LE(at + 4) | ALWAYS;
+    const file = fd < 0 ? undefined : task.files.get(fd);
+    const holds = fd < 0 ? 0 : file === undefined ? Poll.NVAL : file.poll() & wanted;
+    table.writeInt16LE(holds, at + 6);
+    ready += holds === 0 ? 0 : 1;
+  }
+  return ready;
+}
+
+function interestsOf(task: Task, table: Buffer): Interest[] {
+  const interests: Interest[] = [];
+  for (let at = 0; at < table.length; at += POLLFD_SIZE) {
+    const file = task.files.get(table.readInt32LE(at));
+    if (file !== undefined) {
+      interests.push({ file, events: table.readInt16LE(at + 4) | ALWAYS });
+    }
+  }
+  return interests;
+}
+
+function poll(task: Task, address: number, count: number, milliseconds: number): SyscallResult {
+  if (count > descriptorLimit(task)) {
+    return -Errno.EINVAL;
+  }
+  const table = Buffer.alloc(count * POLLFD_SIZE);
+  if (task.mm.copyIn(address, table) < table.length) {
+    return -Errno.EFAULT;
+  }
+  const ready = evaluate(task, table);
+  if (ready > 0 || milliseconds === 0) {
+    return give(task, address, table, ready);
+  }
+  return pollLater(task, address, table, milliseconds);
+}
+
+async function pollLater(
+  task: Task,
+  address: number,
+  table: Buffer,
+  milliseconds: number,
+): Promise<number> {
+  const interests = interestsOf(task, table);
+  const ready = await waitForAny(task, interests, milliseconds, () => evaluate(task, table));
+  return ready < 0 ? ready : give(task, address, table, ready);
+}
+
+function give(task: Task, address: number, table: Buffer, ready: number): number {
+  return task.mm.copyOut(address, table) < table.length ? -Errno.EFAULT : ready;
+}
+
+function sysPoll(task: Task, args: Registers): SyscallResult {
+  const timeout = args.argumentInt(2);
+  const milliseconds = timeout < 0 ? Infinity : timeout;
+  return poll(task, args.argument(0), args.argumentUint(1), milliseconds);
+}
+
+function sysPpoll(task: Task, args: Registers): SyscallResult {
+  const timeout = args.argument(2);
+  const milliseconds = deadlineOf(task, timeout);
+  if (milliseconds < 0) {
+    return milliseconds;
+  }
+  const masked = applyMask(task, args.argument(3), args.argument(4));
+  if (masked < 0) {
+    return masked;
+  }
+  const begin = performance.now();
+  const result = poll(task, args.argument(0), args.argumentUint(1), milliseconds);
+  const finish = (ready: number): number => {
+    writeRemaining(task, timeout, milliseconds - (performance.now() - begin));
+    return ready;
+  };
+  return typeof result === 'number' ? finish(result) : result.then(finish);
+}
+
+export const rows: readonly SyscallRow[] = [
+  { number: 7, name: 'poll', handler: sysPoll, args: ['pointer', 'uint', 'int'], support: 'full' },
+  {
+    number: 271,
+    name: 'ppoll',
+    handler: sysPpoll,
+    args: ['pointer', 'uint', 'timespec', 'pointer', 'size'],
+    support: 'full',
+  },
+];
