@@ -225,7 +225,8 @@ export class FakeContext implements Context {
       }
       if ('interrupt' in step) return SwitchResult.Interrupt;
       if ('fault' in step) return report(registers, step.fault, step.code, step.address, 0, 0);
-      if (((space as FakeAddressSpace).accessAt(step.touch) & step.access) === 0) {
+      if (!(space instanceof FakeAddressSpace)) throw new Error('a foreign address space');
+      if ((space.accessAt(step.touch) & step.access) === 0) {
         this.#pending = step;
         return report(registers, 11, 1, step.touch, step.access, 14);
       }

@@ -5,7 +5,7 @@ import { BRK_RANDOM, randomPages } from '../mm/address-layout.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { pageRoundUp } from '../../platform/file-range.js';
 import type { Credentials } from '../task/credentials.js';
-import { isElf, readElf, type ElfImage } from './elf.js';
+import { readElf, type ElfImage } from './elf.js';
 import { ExecError } from './exec-error.js';
 import type { ExecutableFile, ExecutableOpener } from './executable-file.js';
 import { buildInitialStack } from './initial-stack.js';

@@ -88,9 +88,8 @@ class RunLoop {
     task.inGuest = true;
     try {
       const result = await task.context.switch(task.mm.addressSpace, task.registers, -1);
-      this.#lastTurn = performance.now();
       // A guest that makes calls again is answered the quick way.
-      this.#synchronous = this.#lastTurn - begin < COMPUTING;
+      this.#synchronous = performance.now() - begin < COMPUTING;
       return result;
     } finally {
       task.inGuest = false;

@@ -26,8 +26,8 @@ export function scripted(
   script: (task: () => Task, registers: Registers) => Script,
   options: Partial<KernelOptions> = {},
 ): ScriptedRun {
-  let task: Task | undefined;
-  const platform = new FakePlatform((registers) => script(() => task as Task, registers));
+  const started: Task[] = [];
+  const platform = new FakePlatform((registers) => script(() => started[0] as Task, registers));
   const lines: string[] = [];
   const defects: string[] = [];
   const kernel = new Kernel({
@@ -40,7 +40,7 @@ export function scripted(
   });
   const process = new Process(1);
   const context = platform.newContext();
-  task = new Task(1, {
+  const task = new Task(1, {
     kernel,
     process,
     context,
@@ -57,17 +57,17 @@ export function scripted(
   kernel.processes.set(1, process);
   process.tasks.add(task);
   kernel.foregroundGroup = 1;
-  const started = task;
+  started.push(task);
   return {
-    task: started,
+    task,
     kernel,
     platform,
     context,
     lines,
     defects,
     finish: async () => {
-      await runTask(started);
-      return started.exited;
+      await runTask(task);
+      return task.exited;
     },
   };
 }
