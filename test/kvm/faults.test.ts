@@ -28,7 +28,11 @@ const KERNEL = '0xffffffff80001000';
 const CASES: readonly [string, string, Fault][] = [
   ['a read of nothing', `movq ${HOLE + 8}, %rax`, at(SIGSEGV, MAPERR, HOLE + 8, Access.Read)],
   ['a write of nothing', `movq %rax, ${HOLE + 16}`, at(SIGSEGV, MAPERR, HOLE + 16, Access.Write)],
-  ['a fetch of nothing', `movl $${HOLE}, %eax\n jmp *%rax`, at(SIGSEGV, MAPERR, HOLE, Access.Execute)],
+  [
+    'a fetch of nothing',
+    `movl $${HOLE}, %eax\n jmp *%rax`,
+    at(SIGSEGV, MAPERR, HOLE, Access.Execute),
+  ],
   ['a null pointer', 'movq 0, %rax', at(SIGSEGV, MAPERR, 0, Access.Read)],
   [
     'a write of what is read-only',
@@ -40,8 +44,16 @@ const CASES: readonly [string, string, Fault][] = [
     `movl $${DATA}, %eax\n jmp *%rax`,
     at(SIGSEGV, ACCERR, DATA, Access.Execute),
   ],
-  ['a read of the stub', `movabsq $${KERNEL}, %rax\n movq (%rax), %rax`, at(SIGSEGV, MAPERR, Number(KERNEL), Access.Read)],
-  ['a non-canonical address', 'movabsq $0x8000000000000000, %rax\n movq (%rax), %rax', at(SIGSEGV, SI_KERNEL)],
+  [
+    'a read of the stub',
+    `movabsq $${KERNEL}, %rax\n movq (%rax), %rax`,
+    at(SIGSEGV, MAPERR, Number(KERNEL), Access.Read),
+  ],
+  [
+    'a non-canonical address',
+    'movabsq $0x8000000000000000, %rax\n movq (%rax), %rax',
+    at(SIGSEGV, SI_KERNEL),
+  ],
   ['a division by zero', 'xorl %ecx, %ecx\n divl %ecx', at(SIGFPE, 1, CODE + 2)],
   ['an invalid opcode', 'ud2', at(SIGILL, 2, CODE)],
   ['a breakpoint', 'int3', at(SIGTRAP, SI_KERNEL)],
