@@ -7,8 +7,6 @@ export abstract class FileSystem {
   /** The type that /proc/mounts shows. */
   abstract readonly type: string;
   abstract readonly root: Inode;
-  /** The root must be asked for each name again: names come and go by themselves. */
-  readonly volatileNames: boolean = false;
   /** Whether a name that was found before still leads to the same object; the host may have changed it. */
   revalidate(_dentry: Dentry): boolean {
     return true;
