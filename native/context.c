@@ -13,6 +13,10 @@
 /* First word of the XSAVE header: which components hold values; the others are in their initial state. */
 #define XSAVE_XSTATE_BV 128
 #define XSTATE_X87_SSE 3
+/* x87, SSE, AVX, AVX-512 and PKRU: those that KVM_GET_XSAVE's area has room for. */
+#define XSTATE_KNOWN 0x2e7
+#define XSAVE_HEADER_SIZE 64
+#define MXCSR_DEFINED 0xffff
 
 void rf_context_init(struct rf_context *context) {
   static _Atomic uint64_t last_id;
@@ -61,9 +65,17 @@ int rf_context_get_xsave(struct rf_context *context, void *xsave) {
   return 0;
 }
 
+/* The area may come from a signal frame: what KVM_SET_XSAVE would refuse is left out of it. */
+static void sanitize(struct kvm_xsave *xsave) {
+  xsave->region[XSAVE_MXCSR] &= MXCSR_DEFINED;
+  xsave->region[XSAVE_XSTATE_BV] &= XSTATE_KNOWN;
+  memset(&xsave->region[XSAVE_XSTATE_BV + 1], 0, XSAVE_HEADER_SIZE - sizeof(uint32_t));
+}
+
 int rf_context_set_xsave(struct rf_context *context, const void *xsave) {
   rf_context_detach(context);
   memcpy(&context->xsave, xsave, sizeof(context->xsave));
+  sanitize(&context->xsave);
   return 0;
 }
 

@@ -8,7 +8,6 @@
 
 #include <cstring>
 
-
 namespace host_files {
 namespace {
 
@@ -39,7 +38,8 @@ Napi::Value CreateBeneath(const Napi::CallbackInfo &info) {
   Entry entry(info[0], info[1]);
   if (entry.error())
     return Result(info, entry.error());
-  Descriptor file(openat(entry.parent(), entry.name(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  Descriptor file(
+      openat(entry.parent(), entry.name(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.failed())
     return Result(info, -errno);
   fchmod(file.get(), static_cast<mode_t>(IntArgument(info[2])) & 07777);
@@ -104,7 +104,8 @@ Napi::Value ChmodBeneath(const Napi::CallbackInfo &info) {
   Descriptor found(OpenPath(IntArgument(info[0]), path.bytes()));
   if (found.failed())
     return Result(info, found.get());
-  return Result(info, OrErrno(chmod(MagicLink(found.get()).path, static_cast<mode_t>(IntArgument(info[2])) & 07777)));
+  return Result(
+      info, OrErrno(chmod(MagicLink(found.get()).path, static_cast<mode_t>(IntArgument(info[2])) & 07777)));
 }
 
 // (root, path, uid, gid): -1 leaves an id as it is

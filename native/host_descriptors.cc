@@ -1,14 +1,14 @@
-// I/O on host descriptors: positioned reads and writes of files we opened, and attempts that never wait on the
-// descriptors a user handed in (standard input and output), whose open file descriptions are shared with others
-// and must not be made non-blocking.
+// I/O on host descriptors: positioned reads and writes of files we opened, and attempts that never wait on
+// the descriptors a user handed in (standard input and output), whose open file descriptions are shared with
+// others and must not be made non-blocking.
 #include "host_files.h"
 
+#include <asm/termbits.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <asm/termbits.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,7 +93,8 @@ Napi::Value StatusFlags(const Napi::CallbackInfo &info) {
   return Result(info, OrErrno(fcntl(IntArgument(info[0]), F_GETFL)));
 }
 
-// (fd): a description of our own, non-blocking, of the terminal `fd` is open on; the shared one keeps its flags.
+// (fd): a description of our own, non-blocking, of the terminal `fd` is open on; the shared one keeps its
+// flags.
 Napi::Value ReopenTerminal(const Napi::CallbackInfo &info) {
   int fd = IntArgument(info[0]);
   int flags = fcntl(fd, F_GETFL);

@@ -1,4 +1,5 @@
-// Looking at host files: open, stat, readlink, directories, extended attributes. Nothing here changes the host.
+// Looking at host files: open, stat, readlink, directories, extended attributes. Nothing here changes the
+// host.
 #include "host_files.h"
 
 #include <fcntl.h>
@@ -142,8 +143,8 @@ Napi::Value OpenRoot(const Napi::CallbackInfo &info) {
   return Result(info, OrErrno(open(path.bytes(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
 }
 
-// (root, path, flags, stat): opens a regular file or a directory, and only that: what it is gets known from an
-// O_PATH descriptor before any open that could wait or wake a device. ENXIO for others, ELOOP for a link.
+// (root, path, flags, stat): opens a regular file or a directory, and only that: what it is gets known from
+// an O_PATH descriptor before any open that could wait or wake a device. ENXIO for others, ELOOP for a link.
 Napi::Value OpenBeneath(const Napi::CallbackInfo &info) {
   Path path(info[1]);
   if (path.error())
@@ -186,8 +187,7 @@ Napi::Value ReadlinkBeneath(const Napi::CallbackInfo &info) {
   if (found.failed())
     return Result(info, found.get());
   Bytes out = BytesArgument(info[2]);
-  return Result(info,
-                OrErrno(readlinkat(found.get(), "", reinterpret_cast<char *>(out.data), out.length)));
+  return Result(info, OrErrno(readlinkat(found.get(), "", reinterpret_cast<char *>(out.data), out.length)));
 }
 
 // (fd, out): records of struct linux_dirent64, 0 at the end
@@ -220,8 +220,7 @@ Napi::Value GetxattrBeneath(const Napi::CallbackInfo &info) {
   if (found.failed())
     return Result(info, found.get());
   Bytes out = BytesArgument(info[3]);
-  return Result(info,
-                OrErrno(getxattr(MagicLink(found.get()).path, name.bytes(), out.data, out.length)));
+  return Result(info, OrErrno(getxattr(MagicLink(found.get()).path, name.bytes(), out.data, out.length)));
 }
 
 // (root, path, out): NUL-terminated names

@@ -1,8 +1,9 @@
 // Access to the host's files beneath a directory, and to host descriptors, for the kernel in TypeScript.
 //
 // Every function gives a result or a negative errno and throws nothing. A path is relative to a directory
-// descriptor, has no empty, "." or ".." component, and is a string of characters below 256, one for a byte. No
-// symbolic link in it is ever followed by the host; a last component that is a symbolic link is the link itself.
+// descriptor, has no empty, "." or ".." component, and is a string of characters below 256, one for a byte.
+// No symbolic link in it is ever followed by the host; a last component that is a symbolic link is the link
+// itself.
 #pragma once
 
 #include <napi.h>

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "self_test.h"
-#include "vcpu.h"
+#include "vm_exit.h"
 
 int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id) {
   const char *stage;
@@ -69,8 +69,9 @@ enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf
                               const struct rf_space *space, struct rf_registers *registers, int32_t cpu,
                               uint32_t budget) {
   struct rf_vcpu *vcpu = machine->vcpus[id];
-  if (rf_vcpu_load(vcpu, context) < 0)
-    return RF_FAILED;
+  int status = rf_vcpu_load(vcpu, context);
+  if (status < 0)
+    return rf_fail(vcpu, status, 0);
   if (budget > 0)
     rf_watchdog_arm(&machine->watchdog, vcpu, budget);
   enum rf_result result = rf_vcpu_run(vcpu, context, space, registers, cpu);
@@ -94,7 +95,10 @@ void rf_vcpu_describe_failure(const struct rf_vcpu *vcpu, char *text, size_t siz
 }
 
 int rf_kvm_capabilities(const char *device, struct rf_capability *capabilities, unsigned max) {
-#define CAPABILITY(name) {#name, name}
+#define CAPABILITY(name)                                                                                     \
+  {                                                                                                          \
+    #name, name                                                                                              \
+  }
   const struct rf_capability known[] = {
       CAPABILITY(KVM_CAP_SYNC_REGS),   CAPABILITY(KVM_CAP_IMMEDIATE_EXIT), CAPABILITY(KVM_CAP_SYNC_MMU),
       CAPABILITY(KVM_CAP_NR_MEMSLOTS), CAPABILITY(KVM_CAP_MAX_VCPUS),      CAPABILITY(KVM_CAP_XSAVE),

@@ -72,7 +72,8 @@ enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf
 void rf_machine_preempt_all(struct rf_machine *machine);
 
 /*
- * Moves the context's extended state into the vCPU, neither the context nor a vCPU that holds its state running.
+ * Moves the context's extended state into the vCPU, neither the context nor a vCPU that holds its state
+ * running.
  */
 int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context);
 /* Runs the loaded context until it must be answered. */
@@ -86,7 +87,8 @@ struct rf_capability {
   const char *name;
   int value;
 };
-/* What KVM_CHECK_EXTENSION says of what Ringfence uses; gives their number, or a negative errno of open(2). */
+/* What KVM_CHECK_EXTENSION says of what Ringfence uses; gives their number, or a negative errno of open(2).
+ */
 int rf_kvm_capabilities(const char *device, struct rf_capability *capabilities, unsigned max);
 
 struct rf_context *rf_context_new(void);
@@ -105,9 +107,11 @@ struct rf_space *rf_space_forget(struct rf_space *space);
 int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_t length, unsigned access);
 /* 0, or -ENOMEM where a large page could not be split: then nothing of that page is unmapped. */
 int rf_space_unmap(struct rf_space *space, uint64_t address, uint64_t length);
-/* The host's address of `address` if the guest may access it so; `run` becomes the bytes up to the page's end. */
+/* The host's address of `address` if the guest may access it so; `run` becomes the bytes up to the page's
+ * end. */
 uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run);
-/* Copies between the host and the guest's mappings; gives the bytes done before the first address that faults. */
+/* Copies between the host and the guest's mappings; gives the bytes done before the first address that
+ * faults. */
 uint64_t rf_space_read(const struct rf_space *space, uint64_t address, void *to, uint64_t length);
 uint64_t rf_space_write(const struct rf_space *space, uint64_t address, const void *from, uint64_t length);
 uint64_t rf_space_zero(const struct rf_space *space, uint64_t address, uint64_t length);

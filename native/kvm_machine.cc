@@ -8,7 +8,9 @@ rf_registers *RegistersArgument(const Napi::Value &value) {
   return static_cast<rf_registers *>(value.As<Napi::ArrayBuffer>().Data());
 }
 
-Napi::Value Status(const Napi::CallbackInfo &info, int status) { return Napi::Number::New(info.Env(), status); }
+Napi::Value Status(const Napi::CallbackInfo &info, int status) {
+  return Napi::Number::New(info.Env(), status);
+}
 
 Napi::Error StageError(Napi::Env env, int status, const char *stage) {
   auto error = Napi::Error::New(env, std::string(stage) + ": " + strerror(-status));
@@ -45,11 +47,19 @@ Napi::Function Machine::Define(Napi::Env env) {
                      });
 }
 
-Machine::Machine(const Napi::CallbackInfo &info) : ObjectWrap(info), state_(std::make_shared<MachineState>()) {
+Machine::Machine(const Napi::CallbackInfo &info)
+    : ObjectWrap(info), state_(std::make_shared<MachineState>()) {
   OpenMachine(info.Env(), info[0].As<Napi::String>().Utf8Value());
+  // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any
+  // more.
+  cleanup_ = info.Env().AddCleanupHook(+[](Machine *machine) { machine->Stop(); }, this);
 }
 
-Machine::~Machine() { Stop(); }
+Machine::~Machine() {
+  Stop();
+  if (!cleanup_.IsEmpty())
+    cleanup_.Remove(Env());
+}
 
 void Machine::OpenMachine(Napi::Env env, const std::string &device) {
   const char *stage = nullptr;
@@ -76,9 +86,10 @@ Napi::Value Machine::AttachMemory(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value Machine::SetMemorySlot(const Napi::CallbackInfo &info) {
-  return Status(info, rf_machine_set_memory_slot(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
-                                                 static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()),
-                                                 static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value())));
+  return Status(info,
+                rf_machine_set_memory_slot(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
+                                           static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()),
+                                           static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value())));
 }
 
 Napi::Value Machine::CreateVcpu(const Napi::CallbackInfo &info) {
@@ -88,8 +99,8 @@ Napi::Value Machine::CreateVcpu(const Napi::CallbackInfo &info) {
 Napi::Value Machine::RunSync(const Napi::CallbackInfo &info) {
   return Status(info, rf_machine_run(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
                                      Context::Unwrap(info[1].As<Napi::Object>())->context(),
-                                     Space::Unwrap(info[2].As<Napi::Object>())->space(), RegistersArgument(info[3]),
-                                     info[4].As<Napi::Number>().Int32Value(),
+                                     Space::Unwrap(info[2].As<Napi::Object>())->space(),
+                                     RegistersArgument(info[3]), info[4].As<Napi::Number>().Int32Value(),
                                      info[5].As<Napi::Number>().Uint32Value()));
 }
 
@@ -120,7 +131,8 @@ Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
 void Machine::ReportDone(unsigned vcpu) {
   done_.NonBlockingCall(reinterpret_cast<void *>(static_cast<uintptr_t>(vcpu)),
                         [](Napi::Env env, Napi::Function listener, void *id) {
-                          listener.Call({Napi::Number::New(env, static_cast<double>(reinterpret_cast<uintptr_t>(id)))});
+                          listener.Call(
+                              {Napi::Number::New(env, static_cast<double>(reinterpret_cast<uintptr_t>(id)))});
                         });
 }
 

@@ -73,6 +73,7 @@ private:
   std::shared_ptr<MachineState> state_;
   std::array<Runner, RF_MAX_VCPUS> runners_;
   Napi::ThreadSafeFunction done_;
+  Napi::Env::CleanupHook<void (*)(Machine *), Machine> cleanup_;
   unsigned busy_ = 0;
 };
 

@@ -46,8 +46,8 @@ void Space::ReleaseTables() {
 }
 
 Napi::Value Space::Map(const Napi::CallbackInfo &info) {
-  int status = rf_space_map(space_, AddressArgument(info[0]), AddressArgument(info[1]), AddressArgument(info[2]),
-                            info[3].As<Napi::Number>().Uint32Value());
+  int status = rf_space_map(space_, AddressArgument(info[0]), AddressArgument(info[1]),
+                            AddressArgument(info[2]), info[3].As<Napi::Number>().Uint32Value());
   return Napi::Number::New(info.Env(), status);
 }
 
@@ -88,7 +88,7 @@ Napi::Value Space::CompareAndSwap(const Napi::CallbackInfo &info) {
   if (!word)
     return Napi::Number::New(info.Env(), -1);
   uint32_t expected = info[1].As<Napi::Number>().Uint32Value();
-  __atomic_compare_exchange_n(word, &expected, info[2].As<Napi::Number>().Uint32Value(), false, __ATOMIC_SEQ_CST,
-                              __ATOMIC_SEQ_CST);
+  __atomic_compare_exchange_n(word, &expected, info[2].As<Napi::Number>().Uint32Value(), false,
+                              __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   return Count(info, expected);
 }

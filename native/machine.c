@@ -58,7 +58,8 @@ static void choose_features(struct rf_machine *machine) {
 
 static int map_system_memory(struct rf_machine *machine) {
   uint64_t size = (RF_SYSTEM_PAGES + 1) * RF_PAGE_SIZE;
-  machine->system = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  machine->system =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (machine->system == MAP_FAILED)
     return -errno;
   machine->flush_page = machine->system + RF_SYSTEM_PAGES * RF_PAGE_SIZE;
@@ -77,19 +78,20 @@ static int check_capabilities(struct rf_machine *machine) {
   int sync = rf_kvm_check(machine->kvm, KVM_CAP_SYNC_REGS);
   if (sync < 0 || (sync & KVM_SYNC_X86_VALID_FIELDS) != KVM_SYNC_X86_VALID_FIELDS)
     return -ENOTSUP;
-  if (rf_kvm_check(machine->kvm, KVM_CAP_IMMEDIATE_EXIT) <= 0 || rf_kvm_check(machine->kvm, KVM_CAP_SYNC_MMU) <= 0)
+  if (rf_kvm_check(machine->kvm, KVM_CAP_IMMEDIATE_EXIT) <= 0 ||
+      rf_kvm_check(machine->kvm, KVM_CAP_SYNC_MMU) <= 0)
     return -ENOTSUP;
   return 0;
 }
 
-#define STEP(name, expression)                                                                                 \
-  do {                                                                                                         \
-    *stage = name;                                                                                             \
-    int status_ = (expression);                                                                                \
-    if (status_ < 0) {                                                                                         \
-      rf_machine_destroy(machine);                                                                             \
-      return status_;                                                                                          \
-    }                                                                                                          \
+#define STEP(name, expression)                                                                               \
+  do {                                                                                                       \
+    *stage = name;                                                                                           \
+    int status_ = (expression);                                                                              \
+    if (status_ < 0) {                                                                                       \
+      rf_machine_destroy(machine);                                                                           \
+      return status_;                                                                                        \
+    }                                                                                                        \
   } while (0)
 
 int rf_machine_create(struct rf_machine *machine, const char *device, const char **stage) {
@@ -149,9 +151,9 @@ uint8_t *rf_machine_host_address(const struct rf_machine *machine, uint64_t gpa,
 }
 
 /*
- * KVM never sees the host's own stores to page tables. Dropping the pages from the slots' mapping makes its MMU
- * notifier drop what it derived from them, shadow entries or nested ones, and flush every vCPU's TLB before
- * madvise returns; the file keeps the contents.
+ * KVM never sees the host's own stores to page tables. Dropping the pages from the slots' mapping makes its
+ * MMU notifier drop what it derived from them, shadow entries or nested ones, and flush every vCPU's TLB
+ * before madvise returns; the file keeps the contents.
  */
 void rf_machine_flush_range(struct rf_machine *machine, uint64_t gpa, uint64_t length) {
   if (gpa >= RF_GPA_MEMORY && gpa - RF_GPA_MEMORY < machine->memory.size)

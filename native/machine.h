@@ -13,7 +13,8 @@
 #include "table_pool.h"
 #include "watchdog.h"
 
-/* Host memory behind guest-physical memory. `slot` is a second mapping of the same file that only KVM reads. */
+/* Host memory behind guest-physical memory. `slot` is a second mapping of the same file that only KVM reads.
+ */
 struct rf_backing {
   uint8_t *host;
   uint8_t *slot;
@@ -39,7 +40,8 @@ struct rf_machine {
   struct rf_watchdog watchdog;
 };
 
-/* Gives 0 or a negative errno; `stage` then names the step that failed. `host_class` unknown: the self-test decides. */
+/* Gives 0 or a negative errno; `stage` then names the step that failed. `host_class` unknown: the self-test
+ * decides. */
 int rf_machine_create(struct rf_machine *machine, const char *device, const char **stage);
 void rf_machine_destroy(struct rf_machine *machine);
 

@@ -53,8 +53,9 @@ static uint64_t exchange(uint64_t *entry, uint64_t value) {
 }
 
 /*
- * Notes that `old`, a leaf just replaced, must not be used any more. A large one takes a flush of everything: KVM's
- * shadow of it may be a table that it shares with other mappings of the same memory and would go on filling.
+ * Notes that `old`, a leaf just replaced, must not be used any more. A large one takes a flush of everything:
+ * KVM's shadow of it may be a table that it shares with other mappings of the same memory and would go on
+ * filling.
  */
 static void note_stale(struct flush *flush, uint64_t old, unsigned level) {
   if (!(old & PTE_ACCESSED) || flush->all)
@@ -62,8 +63,8 @@ static void note_stale(struct flush *flush, uint64_t old, unsigned level) {
   uint64_t gpa = leaf_address(old, level);
   if (level > 0) {
     flush->all = true;
-  } else if (flush->count > 0 && flush->ranges[flush->count - 1].gpa +
-                                         flush->ranges[flush->count - 1].length == gpa) {
+  } else if (flush->count > 0 &&
+             flush->ranges[flush->count - 1].gpa + flush->ranges[flush->count - 1].length == gpa) {
     flush->ranges[flush->count - 1].length += RF_PAGE_SIZE;
   } else if (flush->count < FLUSH_RANGES) {
     flush->ranges[flush->count].gpa = gpa;
@@ -139,7 +140,8 @@ static void set_leaf(struct rf_machine *machine, struct flush *flush, uint64_t t
     machine->tables.live[rf_table_index(table)]++;
     return;
   }
-  /* More rights to the same memory need no flush: a stale entry faults, and the fault walks anew (section 4.10.4.3). */
+  /* More rights to the same memory need no flush: a stale entry faults, and the fault walks anew
+   * (section 4.10.4.3). */
   bool same = leaf_address(old, level) == leaf_address(value, level);
   bool wider = (!(old & PTE_WRITE) || (value & PTE_WRITE)) && ((old & PTE_NX) || !(value & PTE_NX));
   if (!same || !wider)
@@ -149,7 +151,8 @@ static void set_leaf(struct rf_machine *machine, struct flush *flush, uint64_t t
 static bool fits_leaf(const struct rf_machine *machine, unsigned level, uint64_t address, uint64_t gpa,
                       uint64_t length) {
   uint64_t span = span_of(level);
-  return level <= (machine->gigabyte_pages ? 2u : 1u) && length >= span && ((address | gpa) & (span - 1)) == 0;
+  return level <= (machine->gigabyte_pages ? 2u : 1u) && length >= span &&
+         ((address | gpa) & (span - 1)) == 0;
 }
 
 static int map_level(struct rf_machine *machine, struct flush *flush, uint64_t table, unsigned level,
@@ -253,8 +256,7 @@ void rf_space_delete(struct rf_space *space) {
 
 int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_t length, unsigned access) {
   struct flush flush = {0};
-  int status =
-      map_level(space->machine, &flush, space->root, TOP_LEVEL, address, gpa, length, access);
+  int status = map_level(space->machine, &flush, space->root, TOP_LEVEL, address, gpa, length, access);
   finish(space->machine, &flush);
   return status;
 }
@@ -329,8 +331,8 @@ static int map_system_page(struct rf_machine *machine, uint64_t table, uint64_t 
                            uint64_t flags) {
   for (unsigned level = TOP_LEVEL - 1; level > 0; level--) {
     struct flush flush = {0};
-    table = table_below(machine, &flush, table, &rf_table_entries(&machine->tables, table)[index_of(va, level)],
-                        level);
+    table = table_below(machine, &flush, table,
+                        &rf_table_entries(&machine->tables, table)[index_of(va, level)], level);
     if (table == 0)
       return -ENOMEM;
   }

@@ -3,10 +3,11 @@
  *
  * Invariants
  *  - Entries are written whole, by the one thread that owns the machine, while vCPUs walk them.
- *  - A present entry that a processor may have cached has its accessed bit set (section 4.8), and KVM's shadow
- *    paging keeps to that too. So only changed entries with the bit set need a flush; the flush comes after the
- *    write and before the call returns.
- *  - A table whose last present entry goes is freed, and is not used again before everything has been flushed.
+ *  - A present entry that a processor may have cached has its accessed bit set (section 4.8), and KVM's
+ * shadow paging keeps to that too. So only changed entries with the bit set need a flush; the flush comes
+ * after the write and before the call returns.
+ *  - A table whose last present entry goes is freed, and is not used again before everything has been
+ * flushed.
  */
 #ifndef RINGFENCE_PAGE_TABLE_H
 #define RINGFENCE_PAGE_TABLE_H

@@ -1,6 +1,7 @@
 /*
- * What a switch takes and gives: the general registers, in the order of struct user_regs_struct, and a report.
- * TypeScript has the same words (src/platform/registers.ts); the addon refuses to load where they differ in size.
+ * What a switch takes and gives: the general registers, in the order of struct user_regs_struct, and a
+ * report. TypeScript has the same words (src/platform/registers.ts); the addon refuses to load where they
+ * differ in size.
  */
 #ifndef RINGFENCE_REGISTERS_H
 #define RINGFENCE_REGISTERS_H

@@ -23,8 +23,7 @@ static bool arrived(enum rf_result result, const struct rf_registers *registers)
 }
 
 /* At CPL 3 the fetch of the supervisor's doorway faults; at CPL 0 the doorway runs. */
-static int find_class(struct rf_vcpu *vcpu, struct rf_context *context,
-                      const struct rf_space *space) {
+static int find_class(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space) {
   struct rf_registers registers;
   enum rf_result result = run_once(vcpu, context, space, &registers);
   if (arrived(result, &registers)) {

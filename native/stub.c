@@ -56,13 +56,13 @@ void rf_write_descriptors(uint8_t *page, uint64_t stack_end, bool open_port) {
   gdt[RF_SEL_KERNEL_SS / 8] = 0x00cf93000000ffff;
   gdt[RF_SEL_USER_SS / 8] = 0x00cff3000000ffff;
   gdt[RF_SEL_USER_CS / 8] = 0x00affb000000ffff;
-  gdt[RF_SEL_TSS / 8] = RF_TSS_LIMIT | (tss_address & 0xffffff) << 16 | 0x8bull << 40 |
-                        (tss_address >> 24 & 0xff) << 56;
+  gdt[RF_SEL_TSS / 8] =
+      RF_TSS_LIMIT | (tss_address & 0xffffff) << 16 | 0x8bull << 40 | (tss_address >> 24 & 0xff) << 56;
   gdt[RF_SEL_TSS / 8 + 1] = tss_address >> 32;
   struct tss tss = {.ist = {stack_end}, .io_map_base = RF_TSS_IO_MAP};
   memcpy(page + RF_TSS_OFFSET, &tss, sizeof(tss));
   uint8_t *io_map = page + RF_TSS_OFFSET + RF_TSS_IO_MAP;
   memset(io_map, 0xff, RF_TSS_LIMIT + 1 - RF_TSS_IO_MAP);
   if (open_port)
-    io_map[RF_PORT_SYSCALL / 8] &= (uint8_t) ~(1u << RF_PORT_SYSCALL % 8);
+    io_map[RF_PORT_SYSCALL / 8] &= (uint8_t)~(1u << RF_PORT_SYSCALL % 8);
 }

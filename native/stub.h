@@ -22,7 +22,8 @@ static inline uint64_t rf_vcpu_page_address(unsigned vcpu, unsigned page) {
   return RF_VA_SYSTEM + (RF_PAGE_VCPU + vcpu * RF_VCPU_PAGES + page) * (uint64_t)RF_PAGE_SIZE;
 }
 
-/* What the processor pushes for an exception in 64-bit mode (SDM volume 3, section 6.14.2), at the stack's end. */
+/* What the processor pushes for an exception in 64-bit mode (SDM volume 3, section 6.14.2), at the stack's
+ * end. */
 struct rf_exception_frame {
   uint64_t rip, cs, rflags, rsp, ss;
 };
@@ -31,10 +32,12 @@ struct rf_exception_frame {
 bool rf_vector_has_error_code(unsigned vector);
 
 void rf_write_idt(uint8_t *page);
-/* GDT and TSS of a vCPU. The TSS's I/O map lets ring 3 reach RF_PORT_SYSCALL if `open_port`, and no other port. */
+/* GDT and TSS of a vCPU. The TSS's I/O map lets ring 3 reach RF_PORT_SYSCALL if `open_port`, and no other
+ * port. */
 void rf_write_descriptors(uint8_t *page, uint64_t stack_end, bool open_port);
 
-/* The TSS proper, a map of 256 ports, and the byte of ones that must end it (SDM volume 1, section 19.5.2). */
+/* The TSS proper, a map of 256 ports, and the byte of ones that must end it (SDM volume 1, section 19.5.2).
+ */
 #define RF_TSS_IO_MAP 104
 #define RF_TSS_LIMIT (RF_TSS_IO_MAP + 32)
 #define RF_GDT_LIMIT (RF_SEL_TSS + 16 - 1)

@@ -11,7 +11,8 @@
 #define POOL_SIZE (RF_TABLE_CHUNKS * RF_TABLE_CHUNK)
 #define POOL_PAGES (RF_TABLE_CHUNKS * RF_TABLE_CHUNK_PAGES)
 
-/* A flush of everything costs as much as a few dozen page faults: worth it for this many pages, not for one. */
+/* A flush of everything costs as much as a few dozen page faults: worth it for this many pages, not for one.
+ */
 #define QUARANTINE_WORTH_A_FLUSH 256
 
 int rf_table_pool_create(struct rf_table_pool *pool) {

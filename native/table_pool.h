@@ -39,7 +39,9 @@ void rf_table_free(struct rf_machine *machine, uint64_t gpa);
 /* Pages given out and not freed. */
 uint32_t rf_table_count(const struct rf_table_pool *pool);
 
-static inline uint32_t rf_table_index(uint64_t gpa) { return (uint32_t)((gpa - RF_GPA_TABLES) / RF_PAGE_SIZE); }
+static inline uint32_t rf_table_index(uint64_t gpa) {
+  return (uint32_t)((gpa - RF_GPA_TABLES) / RF_PAGE_SIZE);
+}
 
 static inline uint64_t *rf_table_entries(const struct rf_table_pool *pool, uint64_t gpa) {
   return (uint64_t *)(pool->host + (gpa - RF_GPA_TABLES));

@@ -14,7 +14,7 @@
 #define MSR_LSTAR 0xc0000082
 #define MSR_SFMASK 0xc0000084
 
-#define EFER_LONG_MODE 0xd01ull /* SCE, LME, LMA, NXE */
+#define EFER_LONG_MODE 0xd01ull     /* SCE, LME, LMA, NXE */
 #define CR0_PROTECTED 0x80050033ull /* PE, MP, ET, NE, WP, AM, PG */
 
 /* What `syscall` clears: TF, IF, DF, IOPL, NT, RF, AC, as Linux does (arch/x86/kernel/cpu/common.c). */
@@ -72,21 +72,22 @@ int rf_vcpu_set_doorway(struct rf_vcpu *vcpu) {
                        rf_vcpu_page_address(vcpu->id, RF_VCPU_STACK) + RF_PAGE_SIZE,
                        vcpu->machine->host_class == RF_CLASS_DEPRIVILEGED);
   const struct kvm_msr_entry msrs[] = {
-      {.index = MSR_STAR, .data = (uint64_t)(RF_SEL_SYSRET_BASE | 3) << 48 | (uint64_t)RF_SEL_KERNEL_CS << 32},
+      {.index = MSR_STAR,
+       .data = (uint64_t)(RF_SEL_SYSRET_BASE | 3) << 48 | (uint64_t)RF_SEL_KERNEL_CS << 32},
       {.index = MSR_LSTAR, .data = doorway_address(vcpu->machine)},
       {.index = MSR_SFMASK, .data = SYSCALL_FLAG_MASK},
   };
   return rf_kvm_set_msrs(vcpu->fd, msrs, sizeof(msrs) / sizeof(msrs[0]));
 }
 
-#define STEP(name, expression)                                                                                 \
-  do {                                                                                                         \
-    *stage = name;                                                                                             \
-    int status_ = (expression);                                                                                \
-    if (status_ < 0) {                                                                                         \
-      rf_vcpu_destroy(vcpu);                                                                                   \
-      return status_;                                                                                          \
-    }                                                                                                          \
+#define STEP(name, expression)                                                                               \
+  do {                                                                                                       \
+    *stage = name;                                                                                           \
+    int status_ = (expression);                                                                              \
+    if (status_ < 0) {                                                                                       \
+      rf_vcpu_destroy(vcpu);                                                                                 \
+      return status_;                                                                                        \
+    }                                                                                                        \
   } while (0)
 
 static int map_run(struct rf_vcpu *vcpu) {

@@ -30,9 +30,9 @@ struct rf_vcpu {
   struct rf_failure failure;
 
   /* Read and written by whoever kicks. */
-  _Atomic pid_t thread;     /* the thread inside a switch, or 0 */
-  atomic_bool expired;      /* the budget is used up */
-  atomic_bool preempted;    /* preemptAllCpus */
+  _Atomic pid_t thread;      /* the thread inside a switch, or 0 */
+  atomic_bool expired;       /* the budget is used up */
+  atomic_bool preempted;     /* preemptAllCpus */
   _Atomic uint64_t deadline; /* watchdog tick at which the budget ends, or 0 */
 };
 

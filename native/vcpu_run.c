@@ -32,8 +32,9 @@ static void load_general(struct kvm_regs *to, const struct user_regs_struct *fro
 }
 
 /*
- * Where the vCPU stopped in the hardware doorway and everything is as `syscall` left it, SYSRET is the cheapest
- * way back: RIP stays at the `out`, which KVM skips. Otherwise the vCPU is put at CPL 3, in the program, at once.
+ * Where the vCPU stopped in the hardware doorway and everything is as `syscall` left it, SYSRET is the
+ * cheapest way back: RIP stays at the `out`, which KVM skips. Otherwise the vCPU is put at CPL 3, in the
+ * program, at once.
  */
 static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uint64_t root) {
   const struct user_regs_struct *user = &registers->user;
@@ -59,8 +60,8 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
   vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
 }
 
-/* Whether KVM_RUN, interrupted, must go on: the guest is inside a stub, or an exception is about to be delivered.
- * Either way it stops again at once, and what it then reports belongs to this context. */
+/* Whether KVM_RUN, interrupted, must go on: the guest is inside a stub, or an exception is about to be
+ * delivered. Either way it stops again at once, and what it then reports belongs to this context. */
 static bool must_finish(const struct rf_vcpu *vcpu) {
   const struct kvm_vcpu_events *events = &vcpu->run->s.regs.events;
   return (vcpu->run->s.regs.sregs.cs.selector & 3) == 0 || events->exception.injected ||
@@ -78,8 +79,8 @@ static enum rf_result take_kick(struct rf_vcpu *vcpu, struct rf_context *context
   return RF_SYSCALL;
 }
 
-static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
-                               const struct rf_space *space, struct rf_registers *registers) {
+static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
+                               struct rf_registers *registers) {
   bool loaded = false;
   for (;;) {
     /* In this order: a kick whose flag is not seen here sets immediate_exit after it was cleared. */
@@ -109,7 +110,8 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
 }
 
 static enum rf_result run_announced(struct rf_vcpu *vcpu, struct rf_context *context,
-                                    const struct rf_space *space, struct rf_registers *registers, int32_t cpu) {
+                                    const struct rf_space *space, struct rf_registers *registers,
+                                    int32_t cpu) {
   uint64_t mark = atomic_exchange(&vcpu->mark, context->id);
   context->cpu = registers->cpu = (int32_t)vcpu->id;
   if (cpu >= 0 && (mark != context->id || (unsigned)cpu != vcpu->id))
@@ -131,7 +133,8 @@ enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context, con
   static _Thread_local pid_t self;
   if (self == 0)
     self = (pid_t)syscall(SYS_gettid);
-  /* Announced before the mark is taken: whoever clears the mark and then looks for the thread misses neither. */
+  /* Announced before the mark is taken: whoever clears the mark and then looks for the thread misses neither.
+   */
   atomic_store(&vcpu->thread, self);
   enum rf_result result = run_announced(vcpu, context, space, registers, cpu);
   atomic_store(&vcpu->thread, 0);

@@ -71,7 +71,8 @@ void VcpuThread::Loop() {
   while (Wait() == kJob) {
     VcpuJob *job = job_;
     job->result = rf_vcpu_run(vcpu_, job->context, job->space, &job->registers, job->cpu);
-    // Idle before the report, for the report may bring the next job at once; a stop that came meanwhile stays.
+    // Idle before the report, for the report may bring the next job at once; a stop that came meanwhile
+    // stays.
     uint32_t expected = kJob;
     state_.compare_exchange_strong(expected, kIdle);
     done_();

@@ -55,7 +55,7 @@ void rf_leave_doorway(struct rf_registers *registers) {
 }
 
 enum rf_result rf_leave_by_exception(struct rf_registers *registers, unsigned vector, uint64_t error_code,
-                                         uint64_t address) {
+                                     uint64_t address) {
   registers->vector = vector;
   registers->error_code = (uint32_t)error_code;
   registers->fault_address = address;
@@ -64,7 +64,8 @@ enum rf_result rf_leave_by_exception(struct rf_registers *registers, unsigned ve
 }
 
 enum rf_result rf_fail(struct rf_vcpu *vcpu, int error, uint64_t detail) {
-  vcpu->failure = (struct rf_failure){.error = error, .exit_reason = vcpu->run->exit_reason, .detail = detail};
+  vcpu->failure =
+      (struct rf_failure){.error = error, .exit_reason = vcpu->run->exit_reason, .detail = detail};
   return RF_FAILED;
 }
 
@@ -103,8 +104,8 @@ static int finish_access(struct rf_vcpu *vcpu) {
 }
 
 /*
- * The program itself reached for the doorway's port, which Linux answers as any other: a general protection fault
- * at the instruction. KVM leaves RIP behind an `out`, and at an `in` or a string instruction.
+ * The program itself reached for the doorway's port, which Linux answers as any other: a general protection
+ * fault at the instruction. KVM leaves RIP behind an `out`, and at an `in` or a string instruction.
  */
 static enum rf_result on_foreign_port(struct rf_vcpu *vcpu, const struct rf_space *space,
                                       struct rf_registers *registers) {
@@ -146,7 +147,7 @@ static enum rf_result on_internal_error(struct rf_vcpu *vcpu, struct rf_register
 }
 
 enum rf_result rf_on_exit(struct rf_vcpu *vcpu, const struct rf_space *space,
-                              struct rf_registers *registers) {
+                          struct rf_registers *registers) {
   switch (vcpu->run->exit_reason) {
   case KVM_EXIT_IO:
     return on_port(vcpu, space, registers);

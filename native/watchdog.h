@@ -1,6 +1,6 @@
 /*
- * Ends switches that have used up their budget. One thread a machine; it ticks only while switches with a budget
- * come and go, and sleeps otherwise, so an idle machine costs no processor time.
+ * Ends switches that have used up their budget. One thread a machine; it ticks only while switches with a
+ * budget come and go, and sleeps otherwise, so an idle machine costs no processor time.
  */
 #ifndef RINGFENCE_WATCHDOG_H
 #define RINGFENCE_WATCHDOG_H
