@@ -49,8 +49,6 @@ async function runIn(
   args: readonly string[],
   options: RunCommandOptions,
 ): Promise<number> {
-  const { keepTerminalSettings } = await import('../host/terminal.js');
-  const restoreTerminal = keepTerminalSettings();
   const program = await sandbox.start(name, args, {
     env: guestEnvironment(options.env ?? [], {
       uid: process.geteuid?.() ?? 0,
@@ -66,8 +64,6 @@ async function runIn(
     const { exitCode, signalNumber } = await program.ended;
     if (signalNumber === null) return exitCode ?? Status.Failure;
     const description = describeSignalDeath(signalNumber);
-    // One that exited by itself meant the terminal to be as it left it.
-    restoreTerminal();
     if (description !== undefined) say(description);
     return Status.SignalBase + signalNumber;
   } finally {

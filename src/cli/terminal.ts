@@ -1,6 +1,7 @@
 /**
- * The parts of a terminal that do not travel through descriptors: signals sent to this process go on to the
- * guest, and the terminal's settings are as they were when the guest has ended.
+ * The part of a terminal that does not travel through descriptors: signals sent to this process go on to the
+ * guest. Its settings need no care here, whatever the guest did to them: Node notes those of the standard streams
+ * as it starts and puts them back as it exits.
  */
 import type { Program } from '../program.js';
 
