@@ -146,6 +146,8 @@ static void set_leaf(struct rf_machine *machine, struct flush *flush, uint64_t t
   bool wider = (!(old & PTE_WRITE) || (value & PTE_WRITE)) && ((old & PTE_NX) || !(value & PTE_NX));
   if (!same || !wider)
     note_stale(flush, old, level);
+  else if (old & PTE_ACCESSED) /* what a processor may hold of the old entry is still to be flushed one day */
+    __atomic_fetch_or(entry, PTE_ACCESSED, __ATOMIC_SEQ_CST);
 }
 
 static bool fits_leaf(const struct rf_machine *machine, unsigned level, uint64_t address, uint64_t gpa,
