@@ -1,7 +1,7 @@
 /*
- * memory_model SEED STEPS: random mmap, munmap, mprotect, mremap and madvise in a window of 1,024 pages,
- * beside a plain model of what each page must hold; every page is compared after every few steps. Prints the
- * first difference and exits 1.
+ * memory_model SEED STEPS [INTERVAL]: random mmap, munmap, mprotect, mremap and madvise in a window of 1,024
+ * pages, beside a plain model of what each page must hold; every page is compared after every few steps.
+ * Prints the first difference and exits 1.
  */
 #include "guest.h"
 
@@ -188,9 +188,10 @@ static int one_step(word step) {
 
 int guest_main(int argc, char **argv) {
   word steps = argc > 2 ? parse_decimal(argv[2]) : 1000;
+  word interval = argc > 3 ? parse_decimal(argv[3]) : 64;
   random_state = (argc > 1 ? parse_decimal(argv[1]) : 1) * 0x9e3779b97f4a7c15;
   for (word step = 0; step < steps; step++)
-    if (one_step(step) || (step % 16 == 0 && compare_all(step)))
+    if (one_step(step) || (step % interval == 0 && compare_all(step)))
       return 1;
   if (compare_all(steps))
     return 1;
