@@ -67,7 +67,9 @@ describeKvm('interrupt()', () => {
         if (Math.random() < 0.1) context.interrupt();
         const result = await context.switch(guest.space, registers, -1);
         if (result === SwitchResult.Syscall) calls++;
-        expect(registers.getNumber(Register.Rdi)).toBe(calls);
+        // An interrupt may come between the increment and its call.
+        const ahead = registers.getNumber(Register.Rdi) - calls;
+        expect(ahead === 0 || (ahead === 1 && result === SwitchResult.Interrupt)).toBe(true);
       }
       context.dispose();
     };
