@@ -90,7 +90,8 @@ export default defineConfig(
         { allowConstantLoopConditions: 'only-allowed-literals' },
       ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
-      eqeqeq: 'error',
+      // `== null` asks for null and undefined at once.
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': 'error',
       'prefer-const': 'error',
     },
@@ -133,7 +134,8 @@ export default defineConfig(
     rules: {
       'vitest/no-focused-tests': 'error',
       'vitest/no-identical-title': 'error',
-      'vitest/valid-expect': 'error',
+      // The second argument says what went wrong.
+      'vitest/valid-expect': ['error', { maxArgs: 2 }],
     },
   },
 );
