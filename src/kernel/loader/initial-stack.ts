@@ -111,6 +111,7 @@ function mapStack(mm: MemoryManager, start: number, executable: boolean): void {
       shared: false,
       growsDown: true,
       noReserve: false,
+      image: false,
       file: undefined,
     },
     0,

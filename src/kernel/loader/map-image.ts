@@ -123,6 +123,7 @@ function map(mm: MemoryManager, file: ExecutableFile, part: Part): void {
     placement: 'fixed',
     offset: part.offset,
     file: part.fromFile ? file.mapped : undefined,
+    image: part.fromFile,
   });
   if (result >= 0) return;
   const why = result === -Errno.ENOMEM ? 'not enough memory for it' : 'a segment cannot be mapped';

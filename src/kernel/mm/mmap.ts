@@ -27,6 +27,8 @@ export interface MapRequest {
   readonly growsDown?: boolean;
   readonly noReserve?: boolean;
   readonly populate?: boolean;
+  /** See `VmaAttributes`. */
+  readonly image?: boolean;
 }
 
 export function mmap(mm: MemoryManager, request: MapRequest): number {
@@ -146,6 +148,7 @@ function attributesOf(
     shared,
     growsDown: request.growsDown ?? false,
     noReserve: request.noReserve ?? false,
+    image: request.image ?? false,
     file: file ?? (shared ? AnonymousFile.create(mm.memory, length) : undefined),
   };
 }

@@ -29,7 +29,7 @@ const FIRST_CHUNK = 64 * KIB;
 const LARGE_CHUNK = 2048 * KIB;
 const FILE_WINDOW = 128 * KIB;
 const COPY_WINDOW = 16 * KIB;
-/** A writable private mapping of a file up to this size is a data segment: all of it will be written. */
+/** A writable segment of an image up to this size: all of it will be written. */
 const DATA_SEGMENT = 64 * KIB;
 
 const OWNED = { owned: true, writeProtected: false } as const;
@@ -100,9 +100,9 @@ export class Pager {
   #populateFile(vma: Vma, file: Mappable, page: number, access: AccessType): Fault | 0 {
     const offset = vma.fileOffsetOf(page);
     const dataSegment =
-      !vma.shared && (vma.access & Access.Write) !== 0 && vma.length <= DATA_SEGMENT;
+      vma.image && (vma.access & Access.Write) !== 0 && vma.length <= DATA_SEGMENT;
     const copy = dataSegment || (!vma.shared && access === Access.Write);
-    const size = dataSegment || !copy ? FILE_WINDOW : COPY_WINDOW;
+    const size = dataSegment || !copy ? FILE_WINDOW : copyWindow(vma);
     const low = page - (offset % size);
     const hole = this.pages.holeAround(
       page,
@@ -168,9 +168,10 @@ export class Pager {
       this.#replace(vma, page, frames, { owned: false, writeProtected: false });
       return 0;
     }
-    const low = page - (page % COPY_WINDOW);
+    const size = copyWindow(vma);
+    const low = page - (page % size);
     const start = Math.max(low, run.start, vma.start);
-    const end = Math.min(low + COPY_WINDOW, run.end, vma.end);
+    const end = Math.min(low + size, run.end, vma.end);
     const frame = run.frame + (start - run.start);
     const frames = this.#copy({ start: frame, end: frame + (end - start) });
     this.#replace(vma, start, frames, OWNED);
@@ -226,6 +227,11 @@ export class Pager {
       throw error;
     }
   }
+}
+
+/** A page that is not written goes on showing what is written to its file, so only images are copied ahead. */
+function copyWindow(vma: Vma): number {
+  return vma.image ? COPY_WINDOW : PAGE_SIZE;
 }
 
 /** Doubles while faults come where the last population ended, up to a large page. */

@@ -12,6 +12,7 @@ export const ANONYMOUS_DATA: VmaAttributes = {
   shared: false,
   growsDown: false,
   noReserve: false,
+  image: false,
   file: undefined,
 };
 

@@ -12,6 +12,11 @@ export interface VmaAttributes {
   /** Grows towards lower addresses when touched below its start. */
   readonly growsDown: boolean;
   readonly noReserve: boolean;
+  /**
+   * Part of a program's or library's image: nobody writes the file while it runs, so that pages of a private
+   * mapping may be copied before they are written. MAP_DENYWRITE, which dynamic loaders set, says so.
+   */
+  readonly image: boolean;
   /** `undefined`: anonymous and private. Shared anonymous memory has a file of its own. */
   readonly file: MappedFile | undefined;
 }
@@ -25,6 +30,7 @@ export class Vma implements Interval, MappingObserver {
   readonly shared: boolean;
   readonly growsDown: boolean;
   readonly noReserve: boolean;
+  readonly image: boolean;
   readonly file: MappedFile | undefined;
   /** Bytes that the next fault populates; the pager adapts it. */
   faultAround = 0;
@@ -44,6 +50,7 @@ export class Vma implements Interval, MappingObserver {
     this.shared = attributes.shared;
     this.growsDown = attributes.growsDown;
     this.noReserve = attributes.noReserve;
+    this.image = attributes.image;
     this.file = attributes.file;
   }
 
@@ -107,6 +114,7 @@ export class Vma implements Interval, MappingObserver {
       this.shared === next.shared &&
       this.growsDown === next.growsDown &&
       this.noReserve === next.noReserve &&
+      this.image === next.image &&
       this.file?.mappable === next.file?.mappable &&
       this.file?.name === next.file?.name &&
       (this.file === undefined || this.fileEnd === next.offset)

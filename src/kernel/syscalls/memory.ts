@@ -1,10 +1,11 @@
 /** mmap(2) and its kin. */
 import type { Registers } from '../../platform/registers.js';
-import { isPageAligned } from '../../platform/file-range.js';
+import { PAGE_SIZE, isPageAligned } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
 import {
   MAP_32BIT,
   MAP_ANONYMOUS,
+  MAP_DENYWRITE,
   MAP_FIXED,
   MAP_FIXED_NOREPLACE,
   MAP_GROWSDOWN,
@@ -30,6 +31,11 @@ import type { Task } from '../task/task.js';
 import type { SyscallRow } from './row.js';
 
 const MCL_ALL = 7;
+
+/** Told by the low bits: as a number an address beyond 2^53 is rounded to something even. */
+function isAddressAligned(args: Registers): boolean {
+  return args.argumentUint(0) % PAGE_SIZE === 0;
+}
 
 function sysMmap(task: Task, args: Registers): number {
   const flags = args.argumentUint(3);
@@ -59,6 +65,7 @@ function sysMmap(task: Task, args: Registers): number {
     offset: anonymous ? 0 : offset,
     growsDown: (flags & MAP_GROWSDOWN) !== 0,
     noReserve: (flags & MAP_NORESERVE) !== 0,
+    image: file !== undefined && (flags & MAP_DENYWRITE) !== 0,
     populate: (flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE,
   });
 }
@@ -73,11 +80,13 @@ function sysMprotect(task: Task, args: Registers): number {
   const prot = args.argumentUint(2);
   const known = PROT_ACCESS | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
   if ((prot & ~known) !== 0 || (prot & PROT_GROWSUP) !== 0) return -Errno.EINVAL;
+  if (!isAddressAligned(args)) return -Errno.EINVAL;
   const growsDown = (prot & PROT_GROWSDOWN) !== 0;
   return mprotect(task.mm, args.argument(0), args.argument(1), prot & PROT_ACCESS, growsDown);
 }
 
 function sysMremap(task: Task, args: Registers): number {
+  if (!isAddressAligned(args)) return -Errno.EINVAL;
   return mremap(
     task.mm,
     args.argument(0),
@@ -145,7 +154,9 @@ export const rows: readonly SyscallRow[] = [
     number: 26,
     name: 'msync',
     handler: (task, args) =>
-      msync(task.mm, args.argument(0), args.argument(1), args.argumentUint(2)),
+      isAddressAligned(args)
+        ? msync(task.mm, args.argument(0), args.argument(1), args.argumentUint(2))
+        : -Errno.EINVAL,
     args: ['pointer', 'size', 'hex'],
     support: 'full',
   },
@@ -160,7 +171,9 @@ export const rows: readonly SyscallRow[] = [
     number: 28,
     name: 'madvise',
     handler: (task, args) =>
-      madvise(task.mm, args.argument(0), args.argument(1), args.argumentInt(2)),
+      isAddressAligned(args)
+        ? madvise(task.mm, args.argument(0), args.argument(1), args.argumentInt(2))
+        : -Errno.EINVAL,
     args: ['pointer', 'size', 'int'],
     support: 'partial',
     missing: 'MADV_REMOVE; advice about fork',

@@ -60,7 +60,7 @@ describe('faults', () => {
   it('grows a stack within its limit and not into its guard gap', () => {
     const { mm } = makeMm();
     const top = mm.layout.stackTop;
-    const attributes = { access: 3, maxAccess: 7, shared: false, noReserve: false };
+    const attributes = { access: 3, maxAccess: 7, shared: false, noReserve: false, image: false };
     mm.insertVma(top - 64 * KIB, top, { ...attributes, growsDown: true, file: undefined }, 0);
     expect(mm.handleFault(top - MIB, Access.Write)).toBe(0);
     expect(mm.handleFault(top - 9 * MIB, Access.Write)).toEqual(MAPERR);
