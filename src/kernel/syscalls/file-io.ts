@@ -29,12 +29,20 @@ function writableFile(task: Task, fd: number): OpenFile | undefined {
   return file?.writable ? file : undefined;
 }
 
+/** Linux refuses a buffer that reaches out of the user half before it looks at anything else of it. */
+function leavesUserHalf(task: Task, address: number, length: number): boolean {
+  return address + length > task.mm.layout.top;
+}
+
 function sysRead(task: Task, args: Registers): SyscallResult {
   const file = readableFile(task, args.argumentInt(0));
   if (file === undefined) {
     return -Errno.EBADF;
   }
   const address = args.argument(1);
+  if (leavesUserHalf(task, address, args.argument(2))) {
+    return -Errno.EFAULT;
+  }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
   if (length === 0) {
     return emptyRead(file);
@@ -57,6 +65,9 @@ function sysWrite(task: Task, args: Registers): SyscallResult {
     return -Errno.EBADF;
   }
   const address = args.argument(1);
+  if (leavesUserHalf(task, address, args.argument(2))) {
+    return -Errno.EFAULT;
+  }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
   if (length === 0) {
     return 0;
@@ -76,8 +87,12 @@ function sysPread(task: Task, args: Registers): SyscallResult {
   if (!file.seekable) {
     return -Errno.ESPIPE;
   }
+  const address = args.argument(1);
+  if (leavesUserHalf(task, address, args.argument(2))) {
+    return -Errno.EFAULT;
+  }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
-  return length === 0 ? emptyRead(file) : readInto(task, file, args.argument(1), length, offset);
+  return length === 0 ? emptyRead(file) : readInto(task, file, address, length, offset);
 }
 
 function sysPwrite(task: Task, args: Registers): SyscallResult {
@@ -92,8 +107,12 @@ function sysPwrite(task: Task, args: Registers): SyscallResult {
   if (!file.seekable) {
     return -Errno.ESPIPE;
   }
+  const address = args.argument(1);
+  if (leavesUserHalf(task, address, args.argument(2))) {
+    return -Errno.EFAULT;
+  }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
-  return length === 0 ? 0 : writeFrom(task, file, args.argument(1), length, offset);
+  return length === 0 ? 0 : writeFrom(task, file, address, length, offset);
 }
 
 function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: number): SyscallResult {
@@ -105,7 +124,7 @@ function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: numbe
   if (offset !== AT_POSITION && !file.seekable) {
     return -Errno.ESPIPE;
   }
-  const segments = readVector(task, args.argument(1), args.argumentLong(2));
+  const segments = readVector(task, args.argument(1), args.argumentUint(2));
   if (typeof segments === 'number') {
     return segments;
   }
