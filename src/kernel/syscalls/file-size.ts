@@ -53,11 +53,14 @@ function sysTruncate(task: Task, args: Registers): number {
 
 function sysFtruncate(task: Task, args: Registers): number {
   const size = args.argumentLong(1);
+  if (size < 0) {
+    return -Errno.EINVAL;
+  }
   const file = usableFile(task, args.argumentInt(0));
   if (file === undefined) {
     return -Errno.EBADF;
   }
-  if (size < 0 || !file.writable) {
+  if (!file.writable) {
     return -Errno.EINVAL;
   }
   return size > MAX_FILE_SIZE ? -Errno.EFBIG : file.truncate(size);
