@@ -174,9 +174,9 @@ function userInfo(task: Task, signo: number, code: number): SignalInfo {
 /** kill(2): a process, a process group, or every process but the caller. */
 function sysKill(task: Task, args: Registers): number {
   const [pid, signo] = [args.argumentInt(0), args.argumentInt(1)];
-  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   const targets = killTargets(task, pid);
   if (targets.length === 0) return -Errno.ESRCH;
+  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   if (signo !== 0) {
     for (const target of targets) target.sendSignal(signo, userInfo(task, signo, SiCode.SI_USER));
   }
@@ -192,11 +192,13 @@ function killTargets(task: Task, pid: number): Process[] {
 }
 
 function sendToThread(task: Task, pid: number, tid: number, signo: number): number {
-  if (tid <= 0 || pid <= 0 || (signo !== 0 && !isSignal(signo))) return -Errno.EINVAL;
+  if (tid <= 0 || pid <= 0) return -Errno.EINVAL;
   for (const process of task.kernel.processes.values()) {
     for (const target of process.tasks) {
       if (target.tid !== tid || (pid !== ANY_PROCESS && process.pid !== pid)) continue;
-      if (signo !== 0) target.sendSignal(signo, userInfo(task, signo, SiCode.SI_TKILL));
+      if (signo === 0) return 0;
+      if (!isSignal(signo)) return -Errno.EINVAL;
+      target.sendSignal(signo, userInfo(task, signo, SiCode.SI_TKILL));
       return 0;
     }
   }
