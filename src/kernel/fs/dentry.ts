@@ -63,7 +63,10 @@ export class Dentry {
   }
 
   isBelow(ancestor: Dentry): boolean {
-    for (let entry: Dentry | undefined = this; entry; entry = entry.parent) {
+    if (this === ancestor) {
+      return true;
+    }
+    for (let entry = this.parent; entry !== undefined; entry = entry.parent) {
       if (entry === ancestor) {
         return true;
       }

@@ -3,12 +3,12 @@
  * mapped or were written. Pages not there read from the backing, or as zeroes.
  */
 import { type FileRange, PAGE_SIZE } from '../../platform/file-range.js';
-import { OutOfMemoryError } from '../../platform/errors.js';
 import type { MemoryKind } from '../../platform/contract.js';
 import { Access } from '../../platform/access.js';
 import { Errno } from '../abi/errno.js';
 import type { GuestMemory } from '../guest.js';
 import type { Mappable, MappingObserver } from '../mm/mappable.js';
+import { PageFrames } from './page-frames.js';
 
 /** A host file behind the pages. */
 export interface Backing {
@@ -23,8 +23,7 @@ const CLUSTER_PAGES = 16;
 const MAX_ALLOCATION_PAGES = 256;
 
 export class FileData implements Mappable {
-  /** Page number → offset in guest memory. */
-  readonly #pages = new Map<number, number>();
+  readonly #pages: PageFrames;
   /** Pages that a shared mapping may have written since they last went to the host. */
   readonly #dirty = new Set<number>();
   readonly #observers = new Set<MappingObserver>();
@@ -34,9 +33,11 @@ export class FileData implements Mappable {
 
   constructor(
     readonly memory: GuestMemory,
-    readonly kind: MemoryKind,
+    kind: MemoryKind,
     readonly backing?: Backing,
-  ) {}
+  ) {
+    this.#pages = new PageFrames(memory, kind);
+  }
 
   get size(): number {
     return this.#size;
@@ -92,36 +93,13 @@ export class FileData implements Mappable {
     const first = Math.floor(offset / PAGE_SIZE);
     const skip = offset - first * PAGE_SIZE;
     const frame = this.#pages.get(first);
-    const pages = this.#runLength(first, Math.ceil((skip + dst.length) / PAGE_SIZE));
+    const pages = this.#pages.runLength(first, Math.ceil((skip + dst.length) / PAGE_SIZE));
     const length = Math.min(dst.length, pages * PAGE_SIZE - skip);
     if (frame === undefined) {
       return this.#readBacking(dst.subarray(0, length), offset);
     }
-    let done = 0;
-    const range = { start: frame + skip, end: frame + skip + length };
-    for (const block of this.memory.mapInternal(range, Access.Read)) {
-      dst.set(block, done);
-      done += block.length;
-    }
+    this.#pages.copyFrom(frame + skip, dst.subarray(0, length));
     return length;
-  }
-
-  /** Number of pages from `first` on, at most `limit`, that are all absent, or lie one after the other. */
-  #runLength(first: number, limit: number): number {
-    const frame = this.#pages.get(first);
-    if (frame === undefined && this.#pages.size === 0) {
-      return limit;
-    }
-    let count = 1;
-    while (count < limit) {
-      const next = this.#pages.get(first + count);
-      const goesOn = frame === undefined ? next === undefined : next === frame + count * PAGE_SIZE;
-      if (!goesOn) {
-        break;
-      }
-      count++;
-    }
-    return count;
   }
 
   /** Reads what no page holds. Always fills `dst`, unless the host fails. */
@@ -167,15 +145,10 @@ export class FileData implements Mappable {
       const first = Math.floor(at / PAGE_SIZE);
       const skip = at - first * PAGE_SIZE;
       const frame = this.#pages.get(first);
-      const pages = this.#runLength(first, Math.ceil((skip + src.length - done) / PAGE_SIZE));
+      const pages = this.#pages.runLength(first, Math.ceil((skip + src.length - done) / PAGE_SIZE));
       const length = Math.min(src.length - done, pages * PAGE_SIZE - skip);
       if (frame !== undefined) {
-        let from = done;
-        const range = { start: frame + skip, end: frame + skip + length };
-        for (const block of this.memory.mapInternal(range, Access.Write)) {
-          block.set(src.subarray(from, from + block.length));
-          from += block.length;
-        }
+        this.#pages.copyTo(frame + skip, src.subarray(done, done + length));
       }
       done += length;
     }
@@ -190,7 +163,7 @@ export class FileData implements Mappable {
         page++;
         continue;
       }
-      const count = this.#runLength(page, Math.min(end - page, MAX_ALLOCATION_PAGES));
+      const count = this.#pages.runLength(page, Math.min(end - page, MAX_ALLOCATION_PAGES));
       const error = this.#addPages(page, count, (at) => {
         const whole = at * PAGE_SIZE >= offset && (at + 1) * PAGE_SIZE <= offset + length;
         return fill || !whole;
@@ -204,7 +177,7 @@ export class FileData implements Mappable {
   }
 
   #addPages(page: number, count: number, mustFill: (page: number) => boolean): number {
-    const range = this.#allocate(count);
+    const range = this.#pages.allocate(count);
     if (typeof range === 'number') {
       return range;
     }
@@ -221,21 +194,8 @@ export class FileData implements Mappable {
         break;
       }
     }
-    for (let i = 0; i < count; i++) {
-      this.#pages.set(page + i, range.start + i * PAGE_SIZE);
-    }
+    this.#pages.place(page, range);
     return 0;
-  }
-
-  #allocate(count: number): FileRange | number {
-    try {
-      return this.memory.allocate(count * PAGE_SIZE, this.kind);
-    } catch (error) {
-      if (error instanceof OutOfMemoryError) {
-        return -Errno.ENOSPC;
-      }
-      throw error;
-    }
   }
 
   #fill(range: FileRange, offset: number): number {
@@ -265,10 +225,7 @@ export class FileData implements Mappable {
     const frame = this.#pages.get(Math.floor(size / PAGE_SIZE));
     const skip = size % PAGE_SIZE;
     if (frame !== undefined && skip > 0) {
-      const range = { start: frame + skip, end: frame + PAGE_SIZE };
-      for (const block of this.memory.mapInternal(range, Access.Write)) {
-        block.fill(0);
-      }
+      this.#pages.copyTo(frame + skip, new Uint8Array(PAGE_SIZE - skip));
     }
   }
 
@@ -278,13 +235,7 @@ export class FileData implements Mappable {
         observer.invalidate(from * PAGE_SIZE, observer.fileEnd, truncated);
       }
     }
-    for (const [page, frame] of this.#pages) {
-      if (page >= from) {
-        this.#pages.delete(page);
-        this.#dirty.delete(page);
-        this.memory.decRef({ start: frame, end: frame + PAGE_SIZE });
-      }
-    }
+    this.#pages.drop(from, (page) => this.#dirty.delete(page));
   }
 
   /** The file is gone: its pages go back. */
@@ -304,7 +255,7 @@ export class FileData implements Mappable {
     }
     const end = Math.ceil(this.#size / PAGE_SIZE);
     const limit = Math.max(1, Math.min(Math.floor(maxLength / PAGE_SIZE), end - page));
-    const count = this.#runLength(page, limit);
+    const count = this.#pages.runLength(page, limit);
     if (write && this.backing?.pwrite !== undefined) {
       for (let i = 0; i < count; i++) {
         this.#dirty.add(page + i);
@@ -320,7 +271,7 @@ export class FileData implements Mappable {
     }
     const end = Math.ceil(this.#size / PAGE_SIZE);
     const wanted = Math.max(CLUSTER_PAGES, Math.floor(maxLength / PAGE_SIZE));
-    const count = this.#runLength(page, Math.min(wanted, end - page, MAX_ALLOCATION_PAGES));
+    const count = this.#pages.runLength(page, Math.min(wanted, end - page, MAX_ALLOCATION_PAGES));
     const error = this.#addPages(page, count, () => true);
     return error < 0 && count > 1 ? this.#addPages(page, 1, () => true) : error;
   }

@@ -1,7 +1,7 @@
 /** A directory of the host's that the user bound into the guest: changes go to the host. */
 import { hostFiles } from '../../host/host-files.js';
 import { Errno } from '../abi/errno.js';
-import { Mode, StatRecord } from '../abi/stat.js';
+import { Mode, type StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import type { Dentry } from './dentry.js';
 import { FileSystem } from './file-system.js';

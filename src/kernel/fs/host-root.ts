@@ -67,9 +67,10 @@ export class HostRoot {
     }
     const parts: Uint8Array[] = [];
     const buffer = Buffer.allocUnsafe(READ_SIZE);
-    let count = 0;
-    while ((count = hostFiles.getdents(fd, buffer)) > 0) {
+    let count = hostFiles.getdents(fd, buffer);
+    while (count > 0) {
       parts.push(Buffer.from(buffer.subarray(0, count)));
+      count = hostFiles.getdents(fd, buffer);
     }
     hostFiles.closeFd(fd);
     return count < 0 ? count : parts;

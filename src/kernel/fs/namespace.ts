@@ -3,7 +3,6 @@ import { Mode } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import { simpleCredentials } from '../task/credentials.js';
 import type { Caller } from './caller.js';
-import type { Dentry } from './dentry.js';
 import type { FileSystem } from './file-system.js';
 import type { Location } from './location.js';
 import { Mount, type MountOptions } from './mount.js';
@@ -67,7 +66,7 @@ export class MountNamespace {
 
   #makeDirectory(parent: Location, name: string, path: string): void {
     const node = { mode: Mode.S_IFDIR | 0o755, uid: 0, gid: 0 };
-    const made = (parent.dentry as Dentry).inode?.make(parent.dentry, name, node) ?? -1;
+    const made = parent.dentry.inode?.make(parent.dentry, name, node) ?? -1;
     if (typeof made === 'number') {
       throw new Error(`cannot mount at ${path}: errno ${String(-made)}`);
     }

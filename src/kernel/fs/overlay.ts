@@ -4,8 +4,8 @@
  */
 import { hostFiles } from '../../host/host-files.js';
 import { Errno } from '../abi/errno.js';
-import { DirentList, direntType, readDirents } from '../abi/dirent.js';
-import { Mode, StatRecord } from '../abi/stat.js';
+import { DirentList, readDirents } from '../abi/dirent.js';
+import { Mode, type StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import type { Caller } from './caller.js';
 import type { Dentry } from './dentry.js';

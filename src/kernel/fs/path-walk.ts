@@ -193,9 +193,11 @@ export class PathWalk {
   }
 
   #crossMounts(): void {
-    for (let mount = this.dentry?.mount; mount; mount = this.dentry?.mount) {
+    let mount = this.dentry?.mount;
+    while (mount !== undefined) {
       this.mount = mount;
       this.dentry = mount.root;
+      mount = mount.root.mount;
     }
   }
 

@@ -10,6 +10,7 @@ import { rows as xattrRows } from './file-xattr.js';
 import { rows as attributeRows } from './path-attributes.js';
 import { rows as createRows } from './path-create.js';
 import { rows as removeRows } from './path-remove.js';
+import { rows as timesRows } from './path-times.js';
 import { rows as pollRows } from './poll.js';
 import type { SyscallRow } from './row.js';
 import { rows as selectRows } from './select.js';
@@ -28,6 +29,7 @@ export const fileRows: readonly SyscallRow[] = [
   ...createRows,
   ...removeRows,
   ...attributeRows,
+  ...timesRows,
   ...pollRows,
   ...selectRows,
 ];

@@ -22,31 +22,30 @@ export async function waitForAny(
   milliseconds: number,
   evaluate: () => number,
 ): Promise<number> {
-  let wake = (): void => undefined;
-  let expired = false;
+  const state = { expired: false, wake: (): void => undefined };
   const stops = interests.map(({ file, events }) => {
     file.incRef();
     return file.watch(events, () => {
-      wake();
+      state.wake();
     });
   });
   const cancelTimer =
     milliseconds === Infinity
       ? () => undefined
       : after(milliseconds, () => {
-          expired = true;
-          wake();
+          state.expired = true;
+          state.wake();
         });
   try {
     for (;;) {
       const woken = new Promise<number>((resolve) => {
-        wake = () => {
+        state.wake = () => {
           resolve(0);
         };
       });
       // What became ready since the last look must not be slept over.
       const ready = evaluate();
-      if (ready !== 0 || expired) {
+      if (ready !== 0 || state.expired) {
         return ready;
       }
       const error = await task.block(woken, () => undefined);

@@ -1,0 +1,95 @@
+/** /dev and /proc. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Guest, HostTree, MEMORY_START } from './guest.js';
+
+let host: HostTree;
+let guest: Guest;
+
+beforeEach(() => {
+  host = new HostTree();
+  mkdirSync(host.at('dir'));
+  writeFileSync(host.at('file'), 'x');
+  guest = new Guest({ rootfs: host.path });
+});
+
+afterEach(() => {
+  guest[Symbol.dispose]();
+  host[Symbol.dispose]();
+});
+
+describe('/dev', () => {
+  test.each([
+    ['null', 1, 3],
+    ['zero', 1, 5],
+    ['full', 1, 7],
+    ['random', 1, 8],
+    ['urandom', 1, 9],
+    ['tty', 5, 0],
+  ])('%s has its numbers', (name, major, minor) => {
+    guest.ok('stat', `/dev/${name}`, MEMORY_START);
+    const bytes = guest.get(MEMORY_START, 144);
+    expect(bytes.readUInt32LE(24) & 0o170000).toBe(0o020000);
+    expect(bytes.readBigUInt64LE(40)).toBe(BigInt((major << 8) | minor));
+  });
+
+  test('devices do what they are for', () => {
+    const open = (name: string): number => guest.ok('open', `/dev/${name}`, 2, 0);
+    expect(guest.ok('read', open('null'), MEMORY_START, 10)).toBe(0);
+    guest.mm.copyOut(MEMORY_START, Buffer.alloc(10, 1));
+    expect(guest.ok('read', open('zero'), MEMORY_START, 10)).toBe(10);
+    expect(guest.get(MEMORY_START, 10).equals(Buffer.alloc(10))).toBe(true);
+    expect(guest.call('write', open('full'), MEMORY_START, 1)).toBe('ENOSPC');
+    expect(guest.ok('read', open('urandom'), MEMORY_START, 64)).toBe(64);
+    expect(guest.get(MEMORY_START, 64).equals(Buffer.alloc(64))).toBe(false);
+    expect(guest.call('open', '/dev/tty', 0, 0)).toBe('ENXIO');
+  });
+});
+
+describe('/proc', () => {
+  test('self leads to the process and its places', () => {
+    expect(guest.readLink('/proc/self')).toBe('1');
+    guest.ok('chdir', '/dir');
+    expect(guest.readLink('/proc/self/cwd')).toBe('/dir');
+    expect(guest.readLink('/proc/self/root')).toBe('/');
+    expect(guest.cwd()).toBe('/dir');
+    guest.ok('chdir', '/proc/self');
+    expect(guest.cwd()).toBe('/proc/1');
+  });
+
+  test('fd leads to open files', () => {
+    const fd = guest.ok('open', '/file', 0, 0);
+    expect(guest.readLink(`/proc/self/fd/${String(fd)}`)).toBe('/file');
+    expect(guest.readFile(`/proc/self/fd/${String(fd)}`)).toBe('x');
+    expect(guest.readFile(`/dev/fd/${String(fd)}`)).toBe('x');
+    expect(guest.list('/proc/self/fd')).toContain(String(fd));
+    expect(guest.call('readlink', '/proc/self/fd/77', MEMORY_START, 10)).toBe('ENOENT');
+    guest.ok('pipe2', MEMORY_START, 0o4000);
+    const writing = guest.get(MEMORY_START, 8).readInt32LE(4);
+    const again = guest.ok('open', `/proc/self/fd/${String(writing)}`, 1, 0);
+    expect(guest.ok('write', again, MEMORY_START, 4)).toBe(4);
+    expect(guest.readLink(`/proc/self/fd/${String(writing)}`)).toMatch(/^pipe:\[\d+\]$/);
+  });
+
+  test('texts have the form of proc(5)', () => {
+    expect(guest.readFile('/proc/mounts')).toMatch(/^overlay \/ overlay rw,relatime 0 0\n/);
+    expect(guest.readFile('/proc/self/mountinfo').split('\n')[1]).toMatch(
+      /^21 20 0:5 \/ \/dev rw,relatime - devtmpfs devtmpfs rw$/,
+    );
+    expect(guest.readFile('/proc/meminfo')).toMatch(/^MemTotal: +\d+ kB\nMemFree: +\d+ kB\n/);
+    expect(guest.readFile('/proc/cpuinfo')).toMatch(/^processor\t: 0\n/);
+    expect(guest.readFile('/proc/sys/kernel/hostname')).toBe('guest\n');
+    expect(guest.readFile('/proc/self/limits')).toMatch(/^Limit {21}Soft Limit/);
+    expect(guest.list('/proc/sys/kernel')).toContain('random');
+    expect(guest.call('open', '/proc/2', 0, 0)).toBe('ENOENT');
+    expect(guest.call('open', '/proc/self/comm', 0o101, 0)).not.toBe(undefined);
+    expect(guest.call('mkdir', '/proc/x', 0o755)).toBe('ENOENT');
+    expect(guest.call('unlink', '/proc/mounts')).toBe('EPERM');
+  });
+
+  test('nothing of the host shows', () => {
+    expect(guest.list('/proc').filter((name) => /^\d+$/.test(name))).toEqual(['1']);
+    expect(guest.list('/sys')).toEqual(['.', '..']);
+    expect(guest.call('mkdir', '/sys/x', 0o755)).toBe('EROFS');
+  });
+});
