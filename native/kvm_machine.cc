@@ -52,7 +52,13 @@ Machine::Machine(const Napi::CallbackInfo &info)
   OpenMachine(info.Env(), info[0].As<Napi::String>().Utf8Value());
   // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any
   // more.
-  cleanup_ = info.Env().AddCleanupHook(+[](Machine *machine) { machine->Stop(); }, this);
+  cleanup_ = info.Env().AddCleanupHook(
+      +[](Machine *machine) {
+        machine->Stop();
+        // A hook that has run has freed itself: the destructor must not remove it again.
+        machine->cleanup_ = {};
+      },
+      this);
 }
 
 Machine::~Machine() {
