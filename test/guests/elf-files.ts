@@ -171,7 +171,6 @@ export const fatal: Readonly<Record<string, Buffer>> = {
     entry: BASE + 0x2000n,
   }),
   'a segment that cannot be executed': buildElf({ segments: [{ flags: 4 }] }),
-  'itself as its interpreter': withInterpreter(text('/proc/self/exe\0')),
 };
 
 /** Odd, but they run: status 7. */
