@@ -14,7 +14,7 @@ const SIGRTMIN = 34;
 
 export class Program {
   readonly #task: Task;
-  /** Settles when the program has ended. Never rejects. */
+  /** Settles when the program has ended; rejects only where the platform itself failed under it. */
   readonly ended: Promise<ProgramEnd>;
 
   /** Use `Sandbox.start`. */

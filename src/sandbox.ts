@@ -116,20 +116,25 @@ export class Sandbox implements AsyncDisposable {
   async #dispose(): Promise<void> {
     const running = [...this.#running];
     for (const program of running) program.kill('SIGKILL');
-    await Promise.all(running.map((program) => program.ended));
+    await Promise.allSettled(running.map((program) => program.ended));
     this.#fsContext.namespace.dispose();
     if (this.#ownsPlatform) this.#platform.dispose();
   }
 
   #follow(program: Program): Program {
     this.#running.add(program);
-    void program.ended.then(() => this.#running.delete(program));
+    const forget = (): void => {
+      this.#running.delete(program);
+    };
+    program.ended.then(forget, forget);
     return program;
   }
 }
 
 /** The kernel's strings hold a byte in each character, so that any name survives. */
 function toBytes(text: string): string {
+  if (text.includes('\0'))
+    throw new StartError(`${JSON.stringify(text)} has a NUL in it`, 'EINVAL');
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 

@@ -1,10 +1,12 @@
 /** `ringfence run` as a user meets it: statuses, bad programs, environment, options. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeKvm } from '../kvm.js';
-import { ringfence } from './command.js';
+import { COMMAND, ringfence } from './command.js';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const HOME = process.geteuid?.() === 0 ? 'HOME=/root' : 'HOME=/';
@@ -57,6 +59,31 @@ describeKvm('exit status', () => {
     const { status, stderr } = ringfence(['run', '/bin/sh', '-c', `kill -${signal} $$`]);
     expect(stderr).toBe(message);
     expect(status).toBe(expected);
+  });
+});
+
+describeKvm('a signal sent to the command', () => {
+  async function endBy(signal: NodeJS.Signals, script: string): Promise<[number | null, string]> {
+    const child = spawn(process.execPath, [COMMAND, 'run', '/bin/sh', '-c', script]);
+    let stderr = '';
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+    child.stdout.once('data', () => child.kill(signal));
+    const [status] = (await once(child, 'close')) as [number | null];
+    return [status, stderr];
+  }
+
+  it('reaches the program, which it ends', async () => {
+    expect(await endBy('SIGTERM', 'echo ready; exec cat')).toEqual([143, 'Terminated\n']);
+    expect(await endBy('SIGINT', 'echo ready; while :; do :; done')).toEqual([130, '']);
+    expect(await endBy('SIGUSR1', 'echo ready; exec cat')).toEqual([
+      138,
+      'User defined signal 1\n',
+    ]);
+  });
+
+  it('reaches the program, which handles it', async () => {
+    const script = 'trap "exit 9" HUP; echo ready; while :; do :; done';
+    expect(await endBy('SIGHUP', script)).toEqual([9, '']);
   });
 });
 

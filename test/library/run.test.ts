@@ -50,6 +50,11 @@ describeKvm('run', () => {
     expect(error).toMatchObject({ code: 'ENOENT' });
   });
 
+  it('refuses what no argument of Linux can hold', async () => {
+    const error = await run('/bin/echo', ['a\0b']).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ name: 'StartError', code: 'EINVAL' });
+  });
+
   it('does nothing for a signal that is aborted already', async () => {
     await expect(run('/bin/true', [], { signal: AbortSignal.abort('no') })).rejects.toBe('no');
   });
