@@ -50,19 +50,39 @@ export function formatArgument(
     case 'dirfd':
       return args.argumentInt(index) === AT_FDCWD ? 'AT_FDCWD' : String(args.argumentInt(index));
     case 'path':
-      return formatPath(mm, args.argument(index));
     case 'buffer-in':
-      return formatBuffer(mm, args.argument(index), args.argument(following(index)));
     case 'buffer-out':
-      return result === undefined || result < 0
-        ? formatPointer(args.argumentBig(index))
-        : formatBuffer(mm, args.argument(index), result);
     case 'string-array':
-      return formatStrings(mm, args.argument(index));
     case 'timespec':
-      return formatTimespec(mm, args.argument(index));
+      return (
+        formatPointed(mm, args, index, format, result) ?? formatPointer(args.argumentBig(index))
+      );
     default:
       return formatFlags(args.argumentInt(index), args.argumentUint(index), format);
+  }
+}
+
+/** What a pointer points to; `undefined` where it is NULL, cannot be read, or the call failed to fill it. */
+function formatPointed(
+  mm: MemoryManager,
+  args: Registers,
+  index: ArgumentIndex,
+  format: ArgumentFormat,
+  result: number | undefined,
+): string | undefined {
+  const address = args.argument(index);
+  if (address === 0) return undefined;
+  switch (format) {
+    case 'path':
+      return formatPath(mm, address);
+    case 'buffer-in':
+      return formatBuffer(mm, address, args.argument(following(index)));
+    case 'buffer-out':
+      return result === undefined || result < 0 ? undefined : formatBuffer(mm, address, result);
+    case 'string-array':
+      return formatStrings(mm, address);
+    default:
+      return formatTimespec(mm, address);
   }
 }
 
@@ -119,16 +139,14 @@ function formatMapFlags(flags: number): string {
   return rest === 0 ? type : `${type}|${formatBits(rest, MAP_FLAGS)}`;
 }
 
-function formatPath(mm: MemoryManager, address: number): string {
-  if (address === 0) return 'NULL';
+function formatPath(mm: MemoryManager, address: number): string | undefined {
   const text = mm.readCString(address, PATH_MAX);
-  return typeof text === 'number' ? `0x${address.toString(16)}` : quote(text);
+  return typeof text === 'number' ? undefined : quote(text);
 }
 
-function formatBuffer(mm: MemoryManager, address: number, length: number): string {
-  if (address === 0) return 'NULL';
+function formatBuffer(mm: MemoryManager, address: number, length: number): string | undefined {
   const bytes = Buffer.alloc(Math.min(length, SHOWN));
-  if (!mm.read(address, bytes)) return `0x${address.toString(16)}`;
+  if (!mm.read(address, bytes)) return undefined;
   return quote(bytes.toString('latin1'), length > SHOWN);
 }
 
@@ -141,12 +159,11 @@ export function formatList(strings: readonly string[]): string {
   return `[${shown.join(', ')}]`;
 }
 
-function formatStrings(mm: MemoryManager, address: number): string {
-  if (address === 0) return 'NULL';
+function formatStrings(mm: MemoryManager, address: number): string | undefined {
   const strings: string[] = [];
   const pointer = Buffer.alloc(8);
   for (let at = address; strings.length <= SHOWN; at += 8) {
-    if (!mm.read(at, pointer)) return `0x${address.toString(16)}`;
+    if (!mm.read(at, pointer)) return undefined;
     const target = pointer.readUInt32LE(4) * 4294967296 + pointer.readUInt32LE(0);
     if (target === 0) break;
     const text = mm.readCString(target, PATH_MAX);
@@ -155,9 +172,8 @@ function formatStrings(mm: MemoryManager, address: number): string {
   return formatList(strings);
 }
 
-function formatTimespec(mm: MemoryManager, address: number): string {
-  if (address === 0) return 'NULL';
+function formatTimespec(mm: MemoryManager, address: number): string | undefined {
   const time = readTimespec(mm, address);
-  if (typeof time === 'number') return `0x${address.toString(16)}`;
+  if (typeof time === 'number') return undefined;
   return `{tv_sec=${String(time.seconds)}, tv_nsec=${String(time.nanoseconds)}}`;
 }
