@@ -50,21 +50,20 @@ Napi::Function Machine::Define(Napi::Env env) {
 Machine::Machine(const Napi::CallbackInfo &info)
     : ObjectWrap(info), state_(std::make_shared<MachineState>()) {
   OpenMachine(info.Env(), info[0].As<Napi::String>().Utf8Value());
-  // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any
-  // more.
-  cleanup_ = info.Env().AddCleanupHook(
-      +[](Machine *machine) {
-        machine->Stop();
-        // A hook that has run has freed itself: the destructor must not remove it again.
-        machine->cleanup_ = {};
-      },
-      this);
+  // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any more.
+  napi_add_env_cleanup_hook(info.Env(), OnCleanup, this);
 }
 
 Machine::~Machine() {
   Stop();
-  if (!cleanup_.IsEmpty())
-    cleanup_.Remove(Env());
+  if (!cleaned_)
+    napi_remove_env_cleanup_hook(Env(), OnCleanup, this);
+}
+
+void Machine::OnCleanup(void *self) {
+  auto *machine = static_cast<Machine *>(self);
+  machine->cleaned_ = true;
+  machine->Stop();
 }
 
 void Machine::OpenMachine(Napi::Env env, const std::string &device) {

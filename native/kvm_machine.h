@@ -67,13 +67,14 @@ private:
   void Dispose(const Napi::CallbackInfo &info);
 
   void OpenMachine(Napi::Env env, const std::string &device);
+  static void OnCleanup(void *self);
   void Stop();
   void ReportDone(unsigned vcpu);
 
   std::shared_ptr<MachineState> state_;
   std::array<Runner, RF_MAX_VCPUS> runners_;
   Napi::ThreadSafeFunction done_;
-  Napi::Env::CleanupHook<void (*)(Machine *), Machine> cleanup_;
+  bool cleaned_ = false; // the environment has ended
   unsigned busy_ = 0;
 };
 

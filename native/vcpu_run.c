@@ -40,7 +40,7 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
   const struct user_regs_struct *user = &registers->user;
   struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
   struct kvm_regs *regs = &vcpu->run->s.regs.regs;
-  uint64_t doorway = regs->rip;
+  uint64_t doorway = regs->rip, doorway_flags = regs->rflags;
   bool at_syscall = vcpu->at_syscall;
   bool same = sregs->cr3 == root && sregs->fs.base == user->fs_base && sregs->gs.base == user->gs_base;
   vcpu->at_syscall = false;
@@ -48,6 +48,7 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
   vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
   if (at_syscall && same && user->rcx == user->rip && user->r11 == regs->rflags) {
     regs->rip = doorway;
+    regs->rflags = doorway_flags; /* SYSRET takes the program's from R11; these may not single-step the doorway */
     return;
   }
   if (same && (sregs->cs.selector & 3) == 3)

@@ -1,6 +1,6 @@
 /*
- * What crosses the guest's border, and where everything in it lies. Included by C, C++ and assembly; the addon
- * hands the constants that TypeScript needs to it, so no number stands twice.
+ * What crosses the guest's border, and where everything in it lies. Included by C, C++ and assembly; the
+ * addon hands the constants that TypeScript needs to it, so no number stands twice.
  *
  * Guest-physical memory
  *   00_0010_0000  system pages: doorways, exception stubs, IDT, then RF_VCPU_PAGES for each vCPU
@@ -44,8 +44,8 @@
 #define RF_VECTORS 32
 
 /*
- * An 8-bit `out` to it is the way out of a system call: at CPL 0 in the hardware class, at CPL 3 in the deprivileged
- * class, where the TSS's I/O map allows this port alone.
+ * An 8-bit `out` to it is the way out of a system call: at CPL 0 in the hardware class, at CPL 3 in the
+ * deprivileged class, where the TSS's I/O map allows this port alone.
  */
 #define RF_PORT_SYSCALL 0xf5
 

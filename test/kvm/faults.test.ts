@@ -80,7 +80,7 @@ const CASES: readonly [string, string, Fault][] = [
   ],
   [
     'an alignment check',
-    'pushfq\n orl $0x40000, (%rsp)\n popfq\n movl 1(%rsp), %eax',
+    'pushfq\n orl $0x40000, (%rsp)\n popfq\n movl -7(%rsp), %eax',
     at(SIGBUS, 1),
   ],
 ];
