@@ -27,7 +27,7 @@ const KIB = 1024;
 const FIRST_CHUNK = 64 * KIB;
 /** The size of a large page: chunks grow to it where faults come in sequence. */
 const LARGE_CHUNK = 2048 * KIB;
-const FILE_WINDOW = 128 * KIB;
+const FILE_WINDOW = 256 * KIB;
 const COPY_WINDOW = 16 * KIB;
 /** A writable segment of an image up to this size: all of it will be written. */
 const DATA_SEGMENT = 64 * KIB;
