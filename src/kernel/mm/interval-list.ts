@@ -64,8 +64,9 @@ export class IntervalList<T extends Interval> implements Iterable<T> {
     return index;
   }
 
-  insertAt(index: number, item: T): void {
-    this.#items.splice(index, 0, item);
+  /** Inserts intervals that belong, in order, before the one at `index`. */
+  insertAt(index: number, ...items: T[]): void {
+    this.#items.splice(index, 0, ...items);
   }
 
   removeAt(index: number, count = 1): void {

@@ -75,7 +75,7 @@ export class Pager {
   }
 
   #populateAnonymous(vma: Vma, page: number): Fault | 0 {
-    const size = nextChunk(vma, page);
+    const size = this.#nextChunk(vma, page);
     const low = page - (page % size);
     const hole = this.pages.holeAround(
       page,
@@ -95,6 +95,27 @@ export class Pager {
     this.#add(vma, hole.start, frames, OWNED);
     vma.expectedFault = vma.growsDown ? hole.start - PAGE_SIZE : hole.end;
     return 0;
+  }
+
+  /**
+   * Bytes to populate: doubled, up to a large page, while faults come in sequence: where the last population
+   * ended, or beside pages that are there already, as with an allocator that maps each block below the last.
+   */
+  #nextChunk(vma: Vma, page: number): number {
+    const size = vma.faultAround;
+    if (size === 0) vma.faultAround = FIRST_CHUNK;
+    else if (size < LARGE_CHUNK && this.#isSequential(vma, page, size)) vma.faultAround *= 2;
+    return vma.faultAround;
+  }
+
+  #isSequential(vma: Vma, page: number, size: number): boolean {
+    if (page === vma.expectedFault) return true;
+    const low = page - (page % size);
+    const above = low + size;
+    return (
+      (low > vma.start && this.pages.find(low - 1) !== undefined) ||
+      (above < vma.end && this.pages.find(above) !== undefined)
+    );
   }
 
   #populateFile(vma: Vma, file: Mappable, page: number, access: AccessType): Fault | 0 {
@@ -232,13 +253,6 @@ export class Pager {
 /** A page that is not written goes on showing what is written to its file, so only images are copied ahead. */
 function copyWindow(vma: Vma): number {
   return vma.image ? COPY_WINDOW : PAGE_SIZE;
-}
-
-/** Doubles while faults come where the last population ended, up to a large page. */
-function nextChunk(vma: Vma, page: number): number {
-  if (vma.faultAround === 0) vma.faultAround = FIRST_CHUNK;
-  else if (page === vma.expectedFault && vma.faultAround < LARGE_CHUNK) vma.faultAround *= 2;
-  return vma.faultAround;
 }
 
 function faultOf(answer: undefined | number): Fault {

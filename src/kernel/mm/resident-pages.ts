@@ -16,6 +16,9 @@ export interface PageRun extends Interval {
   readonly owned: boolean;
 }
 
+/** Arguments of one call lie on the stack, which is not without end. */
+const INSERTED_AT_ONCE = 4096;
+
 export class ResidentPages {
   readonly #runs = new IntervalList<PageRun>();
   /** Bytes resident. */
@@ -81,7 +84,7 @@ export class ResidentPages {
     try {
       this.add(start, frames, access, how);
     } catch (error) {
-      for (const run of old) this.#restore(run);
+      this.#restore(old);
       throw error;
     }
     for (const run of old) this.#release(run);
@@ -92,7 +95,7 @@ export class ResidentPages {
     if (!this.#runs.occupied(start, end)) return;
     const runs = this.#cut(start, end);
     const gone = onlyFile ? runs.filter((run) => !run.owned) : runs;
-    if (onlyFile) for (const run of runs) if (run.owned) this.#restore(run);
+    if (onlyFile) this.#restore(runs.filter((run) => run.owned));
     this.#untranslate(gone);
     for (const run of gone) this.#release(run);
   }
@@ -100,15 +103,16 @@ export class ResidentPages {
   /** Gives the translations of [start, end) the access of their mapping. */
   protect(start: number, end: number, access: AccessType): void {
     if (!this.#runs.occupied(start, end)) return;
-    for (const run of this.#cut(start, end)) {
-      const wanted = effectiveAccess(access, run.writeProtected);
-      if (wanted !== run.access) {
-        if (wanted === 0) this.addressSpace.unmap(run.start, run.end - run.start);
-        run.access = wanted;
-        this.#translate(run);
-      }
-      this.#restore(run);
+    const runs = this.#cut(start, end);
+    const changed = runs.filter(
+      (run) => run.access !== effectiveAccess(access, run.writeProtected),
+    );
+    if (access === 0) this.#untranslate(changed);
+    for (const run of changed) {
+      run.access = effectiveAccess(access, run.writeProtected);
+      this.#translate(run);
     }
+    this.#restore(runs);
   }
 
   /** Takes [from, from + length) to `to`, where nothing is resident. The ranges do not overlap. */
@@ -119,8 +123,8 @@ export class ResidentPages {
       run.end += to - from;
       run.start += to - from;
       this.#translate(run);
-      this.#restore(run);
     }
+    this.#restore(runs);
   }
 
   /** Writes a page's translation again, where a fault says that it is not as recorded. */
@@ -179,8 +183,19 @@ export class ResidentPages {
     return runs.map((run) => part(run, Math.max(run.start, start), Math.min(run.end, end)));
   }
 
-  #restore(run: PageRun): void {
-    this.#mergeAround(this.#runs.insert(run));
+  /** Puts neighbouring runs back into the record, in one piece: there may be very many. */
+  #restore(runs: readonly PageRun[]): void {
+    const first = runs[0];
+    if (first === undefined) return;
+    let index = this.#runs.indexFrom(first.start);
+    const merged = mergeRuns(runs);
+    for (let at = 0; at < merged.length; at += INSERTED_AT_ONCE) {
+      const part = merged.slice(at, at + INSERTED_AT_ONCE);
+      this.#runs.insertAt(index + at, ...part);
+    }
+    index += merged.length - 1;
+    this.#mergeAround(index);
+    if (merged.length > 1) this.#mergeAround(this.#runs.indexFrom(first.start));
   }
 
   #mergeAround(index: number): void {
@@ -200,6 +215,16 @@ export class ResidentPages {
 
 function effectiveAccess(access: AccessType, writeProtected: boolean): AccessType {
   return writeProtected ? access & ~Access.Write : access;
+}
+
+function mergeRuns(runs: readonly PageRun[]): PageRun[] {
+  const merged: PageRun[] = [];
+  for (const run of runs) {
+    const last = merged[merged.length - 1];
+    if (last !== undefined && continues(last, run)) last.end = run.end;
+    else merged.push(run);
+  }
+  return merged;
 }
 
 function part(run: PageRun, start: number, end: number): PageRun {

@@ -169,6 +169,7 @@ export class VmaSet implements Iterable<Vma> {
     const next = this.#list.at(index + 1) as Vma;
     next.detach();
     vma.end = next.end;
+    vma.faultAround = Math.max(vma.faultAround, next.faultAround);
     this.#list.removeAt(index + 1);
   }
 
