@@ -142,8 +142,7 @@ async function sysSigtimedwait(task: Task, args: Registers): Promise<number> {
   if (taken !== undefined) return accept(task, taken, infoAt);
   const milliseconds = time === undefined ? Infinity : toMilliseconds(time);
   if (milliseconds === 0) return -Errno.EAGAIN;
-  const mask = task.blocked;
-  task.setBlocked(mask.without(wanted));
+  task.awaited = wanted;
   let stop = (): void => undefined;
   const late = new Promise<number>((resolve) => {
     stop = after(milliseconds, () => {
@@ -151,7 +150,7 @@ async function sysSigtimedwait(task: Task, args: Registers): Promise<number> {
     });
   });
   const result = await task.block(late, stop);
-  task.blocked = mask;
+  task.awaited = undefined;
   const arrived = takeSignal(task, others);
   return arrived === undefined ? result : accept(task, arrived, infoAt);
 }

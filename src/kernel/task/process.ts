@@ -57,8 +57,8 @@ export class Process {
   sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
     if (!this.prepare(signo)) return;
     this.pending.add(info);
-    const ready = [...this.tasks].find((task) => !task.blocked.has(signo));
-    ready?.signalArrived();
+    const ready = [...this.tasks].find((task) => task.accepts(signo));
+    ready?.wake();
   }
 
   /**

@@ -51,6 +51,8 @@ function release(task: Task): void {
 class RunLoop {
   readonly #task: Task;
   #synchronous = true;
+  /** The guest's present run has used up its budget. */
+  #computing = false;
   #calls = 0;
   #lastTurn = performance.now();
 
@@ -76,6 +78,7 @@ class RunLoop {
       } else if (result === SwitchResult.Signal) {
         this.#exception();
       } else if (result === SwitchResult.Interrupt) {
+        this.#computing = true;
         this.#synchronous = false;
       }
       if (++this.#calls % CALLS_PER_LOOK === 0) await this.#turnIfDue();
@@ -88,8 +91,9 @@ class RunLoop {
     task.inGuest = true;
     try {
       const result = await task.context.switch(task.mm.addressSpace, task.registers, -1);
-      // A guest that makes calls again is answered the quick way.
-      this.#synchronous = performance.now() - begin < COMPUTING;
+      // A guest that makes calls in quick succession again is answered the quick way.
+      this.#synchronous = !this.#computing && performance.now() - begin < COMPUTING;
+      this.#computing = false;
       return result;
     } finally {
       task.inGuest = false;

@@ -42,6 +42,8 @@ export class Task {
   readonly exited: Promise<ExitStatus>;
   /** Signals that wait until they are unblocked. SIGKILL and SIGSTOP are never in it. */
   blocked = new SignalSet();
+  /** Signals that rt_sigtimedwait(2) is waiting for: they come through although they are blocked. */
+  awaited: SignalSet | undefined;
   /** The mask to go back to when a signal has been delivered: rt_sigsuspend(2), ppoll(2). */
   savedMask: SignalSet | undefined;
   /** Signals sent to this thread alone. */
@@ -95,10 +97,15 @@ export class Task {
   /** A signal is on its way that the mask lets through, or the process is ending. */
   get hasWork(): boolean {
     if (this.process.exitStatus !== undefined || this.process.stopped) return true;
+    const mask = this.awaited === undefined ? this.blocked : this.blocked.without(this.awaited);
     return (
-      this.pending.set.firstNotIn(this.blocked) !== 0 ||
-      this.process.pending.set.firstNotIn(this.blocked) !== 0
+      this.pending.set.firstNotIn(mask) !== 0 || this.process.pending.set.firstNotIn(mask) !== 0
     );
+  }
+
+  /** Whether a signal that is sent now comes through to this thread. */
+  accepts(signo: number): boolean {
+    return !this.blocked.has(signo) || this.awaited?.has(signo) === true;
   }
 
   /**
@@ -128,7 +135,7 @@ export class Task {
   sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
     if (!this.process.prepare(signo)) return;
     this.pending.add(info);
-    if (!this.blocked.has(signo)) this.signalArrived();
+    if (this.accepts(signo)) this.wake();
   }
 
   /** Sends a signal that a fault raised: one that is blocked or ignored ends the process all the same. */
@@ -144,11 +151,6 @@ export class Task {
   /** Sets the mask; SIGKILL and SIGSTOP cannot be blocked. */
   setBlocked(mask: SignalSet): void {
     this.blocked = mask.without(UNBLOCKABLE);
-  }
-
-  /** A signal that is not blocked was queued. */
-  signalArrived(): void {
-    this.wake();
   }
 
   /** Cuts a wait short, or brings the thread out of the guest. */

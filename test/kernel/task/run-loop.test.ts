@@ -9,6 +9,7 @@ const NR = {
   rtSigaction: 13,
   rtSigprocmask: 14,
   rtSigreturn: 15,
+  rtSigtimedwait: 128,
   nanosleep: 35,
   alarm: 37,
   getpid: 39,
@@ -232,6 +233,23 @@ describe('signals', () => {
       yield call(NR.kill, 1, 10);
     });
     expect(await run.finish()).toEqual({ signal: 11, coreDumped: false });
+  });
+
+  it('can be awaited though they are blocked and would be ignored', async () => {
+    const seen: number[] = [];
+    const run = scripted(function* (task) {
+      const page = yield mapStep(4096);
+      task().mm.copyOut(page, Uint8Array.of(0, 0, 1, 0, 0, 0, 0, 0));
+      yield call(NR.rtSigprocmask, 0, page, 0, 8);
+      setTimeout(() => {
+        task().process.sendSignal(17);
+      }, 5);
+      seen.push(yield call(NR.rtSigtimedwait, page, 0, 0, 8));
+      task().mm.copyOut(page + 64, new Uint8Array(16));
+      seen.push(yield call(NR.rtSigtimedwait, page, 0, page + 64, 8));
+    });
+    expect(await run.finish()).toEqual({ code: 0 });
+    expect(seen).toEqual([17, -Errno.EAGAIN]);
   });
 
   it('come from a timer', async () => {
