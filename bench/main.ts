@@ -19,7 +19,7 @@ const SAMPLES = 10;
 const groups: readonly Group[] = [
   { rounds: 20, rows: [nativeGetpid] },
   { rounds: 50, rows: [kvmRaw(SAMPLES, BATCH), ...switchRows(SAMPLES, BATCH)] },
-  { rounds: 15, rows: cpuRows },
+  { rounds: 10, rows: cpuRows },
   { rounds: 20, rows: startRows },
 ];
 

@@ -8,8 +8,8 @@ import type { Row } from './sampler.js';
 
 const GETPID_SAMPLES = 50;
 const GETPID_BATCH = 1000;
-/** About a quarter of a second. */
-const COMPUTE_ROUNDS = '100000000';
+/** Two samples of a quarter of a second: long enough for what a system call sets off to be over. */
+const COMPUTE = ['2', '100000000'];
 
 /** Standard output of a command that must succeed. */
 async function outputOf(command: readonly string[]): Promise<string> {
@@ -26,18 +26,14 @@ async function outputOf(command: readonly string[]): Promise<string> {
   return text;
 }
 
-async function getpid(): Promise<number[]> {
-  const text = await outputOf([guest('getpid_loop'), `${GETPID_SAMPLES}`, `${GETPID_BATCH}`]);
-  return text
-    .trim()
-    .split('\n')
-    .map((line) => Number(line) / GETPID_BATCH);
+/** The lines of a program that times itself, each divided by `divisor`; its start is no part of them. */
+async function timesOf(command: readonly string[], divisor: number): Promise<number[]> {
+  const lines = (await outputOf(command)).trim().split('\n');
+  return lines.map((line) => Number(line) / divisor);
 }
 
-/** The program times itself, so its start is no part of it. */
-async function compute(command: readonly string[]): Promise<number[]> {
-  return [Number(await outputOf(command)) / 1e6];
-}
+const getpid = (): Promise<number[]> =>
+  timesOf([guest('getpid_loop'), `${GETPID_SAMPLES}`, `${GETPID_BATCH}`], GETPID_BATCH);
 
 async function wholeRun(command: readonly string[]): Promise<number[]> {
   const start = performance.now();
@@ -54,8 +50,8 @@ const row = (name: string, unit: string, sample: () => Promise<number[]>): Row =
 export const nativeGetpid = row('native.getpid', 'ns', getpid);
 
 export const cpuRows: readonly Row[] = [
-  row('cpu.native', 'ms', () => compute([guest('compute'), COMPUTE_ROUNDS])),
-  row('cpu.guest', 'ms', () => compute(ringfence([guest('compute'), COMPUTE_ROUNDS]))),
+  row('cpu.native', 'ms', () => timesOf([guest('compute'), ...COMPUTE], 1e6)),
+  row('cpu.guest', 'ms', () => timesOf(ringfence([guest('compute'), ...COMPUTE]), 1e6)),
 ];
 
 export const startRows: readonly Row[] = [

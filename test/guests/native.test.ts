@@ -54,7 +54,7 @@ describe('guest programs, natively', () => {
     expect(await status([guest('exit_code'), '300'])).toBe(44);
     expect(await stdout([guest('give_back'), '4'])).toMatch(/^started\n(.*\n){5}$/);
     expect(await status([guest('cpuid')])).toBe(0);
-    expect(Number(await stdout([guest('compute'), '1000000']))).toBeGreaterThan(0);
+    expect(Number(await stdout([guest('compute'), '1', '1000000']))).toBeGreaterThan(0);
     expect((await stdout([guest('getpid_loop'), '3', '10'])).split('\n')).toHaveLength(4);
   });
 });

@@ -56,7 +56,7 @@ describeKvm('guest programs', () => {
   });
 
   it('a program that times itself', async () => {
-    const outcome = await runGuest([guest('compute'), '1000000']);
+    const outcome = await runGuest([guest('compute'), '1', '1000000']);
     expect(outcome.status).toBe(0);
     expect(Number(outcome.stdout.toString())).toBeGreaterThan(0);
   });
