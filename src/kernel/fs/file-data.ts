@@ -8,6 +8,7 @@ import { Access } from '../../platform/access.js';
 import { Errno } from '../abi/errno.js';
 import type { GuestMemory } from '../guest.js';
 import type { Mappable, MappingObserver } from '../mm/mappable.js';
+import { DirtyPages } from './dirty-pages.js';
 import { PageFrames } from './page-frames.js';
 
 /** A host file behind the pages. */
@@ -24,8 +25,7 @@ const MAX_ALLOCATION_PAGES = 256;
 
 export class FileData implements Mappable {
   readonly #pages: PageFrames;
-  /** Pages that a shared mapping may have written since they last went to the host. */
-  readonly #dirty = new Set<number>();
+  readonly #dirty = new DirtyPages();
   readonly #observers = new Set<MappingObserver>();
   #size = 0;
   /** Bytes of the backing that still show. */
@@ -54,7 +54,7 @@ export class FileData implements Mappable {
 
   /** Mappings wrote, or may have written, what the host file does not have. */
   get isDirty(): boolean {
-    return this.#dirty.size > 0;
+    return !this.#dirty.isEmpty;
   }
 
   get isMapped(): boolean {
@@ -121,7 +121,7 @@ export class FileData implements Mappable {
   }
 
   write(src: Uint8Array, offset: number): number {
-    const error = this.#ensurePages(offset, src.length, false);
+    const error = this.#ensurePages(offset, src.length);
     if (error < 0) {
       return error;
     }
@@ -154,8 +154,8 @@ export class FileData implements Mappable {
     }
   }
 
-  /** Makes the pages of [offset, offset + length) present; `fill` also those that are to be overwritten. */
-  #ensurePages(offset: number, length: number, fill: boolean): number {
+  /** Makes the pages of [offset, offset + length) present, to be overwritten there. */
+  #ensurePages(offset: number, length: number): number {
     const first = Math.floor(offset / PAGE_SIZE);
     const end = Math.ceil((offset + length) / PAGE_SIZE);
     for (let page = first; page < end;) {
@@ -164,10 +164,9 @@ export class FileData implements Mappable {
         continue;
       }
       const count = this.#pages.runLength(page, Math.min(end - page, MAX_ALLOCATION_PAGES));
-      const error = this.#addPages(page, count, (at) => {
-        const whole = at * PAGE_SIZE >= offset && (at + 1) * PAGE_SIZE <= offset + length;
-        return fill || !whole;
-      });
+      const isPartly = (at: number): boolean =>
+        at * PAGE_SIZE < offset || (at + 1) * PAGE_SIZE > offset + length;
+      const error = this.#addPages(page, count, isPartly);
       if (error < 0) {
         return error;
       }
@@ -181,24 +180,25 @@ export class FileData implements Mappable {
     if (typeof range === 'number') {
       return range;
     }
-    for (let i = 0; i < count; i++) {
-      const offset = (page + i) * PAGE_SIZE;
-      if (offset < this.#backed && mustFill(page + i)) {
-        // Filled in one go to the end of the run: pages to be overwritten are filled in vain only here.
-        const rest = { start: range.start + i * PAGE_SIZE, end: range.end };
-        const error = this.#fill(rest, offset);
-        if (error < 0) {
-          this.memory.decRef(range);
-          return error;
-        }
-        break;
-      }
+    // Filled in one go, from the first page that must be: those behind it perhaps in vain.
+    let first = 0;
+    while (first < count && !mustFill(page + first)) {
+      first++;
+    }
+    const start = range.start + first * PAGE_SIZE;
+    const error = this.#fill({ start, end: range.end }, (page + first) * PAGE_SIZE);
+    if (error < 0) {
+      this.memory.decRef(range);
+      return error;
     }
     this.#pages.place(page, range);
     return 0;
   }
 
   #fill(range: FileRange, offset: number): number {
+    if (range.start === range.end || offset >= this.#backed) {
+      return 0;
+    }
     let at = offset;
     for (const block of this.memory.mapInternal(range, Access.Write)) {
       const count = this.#readBacking(block, at);
@@ -235,7 +235,9 @@ export class FileData implements Mappable {
         observer.invalidate(from * PAGE_SIZE, observer.fileEnd, truncated);
       }
     }
-    this.#pages.drop(from, (page) => this.#dirty.delete(page));
+    this.#pages.drop(from, (page) => {
+      this.#dirty.delete(page);
+    });
   }
 
   /** The file is gone: its pages go back. */
@@ -257,9 +259,7 @@ export class FileData implements Mappable {
     const limit = Math.max(1, Math.min(Math.floor(maxLength / PAGE_SIZE), end - page));
     const count = this.#pages.runLength(page, limit);
     if (write && this.backing?.pwrite !== undefined) {
-      for (let i = 0; i < count; i++) {
-        this.#dirty.add(page + i);
-      }
+      this.#dirty.add(page, count);
     }
     return { start: frame, end: frame + count * PAGE_SIZE };
   }
@@ -288,22 +288,18 @@ export class FileData implements Mappable {
 
   /** Writes pages that mappings changed to the host. */
   sync(start: number, end: number): number {
-    let result = 0;
-    for (const page of this.#dirty) {
-      const offset = page * PAGE_SIZE;
-      const frame = this.#pages.get(page);
-      if (frame === undefined || offset + PAGE_SIZE <= start || offset >= end) {
-        continue;
-      }
-      const length = Math.min(PAGE_SIZE, this.#size - offset);
-      const [block] = this.memory.mapInternal({ start: frame, end: frame + length }, Access.Read);
-      const written = block === undefined ? 0 : (this.backing?.pwrite?.(block, offset) ?? 0);
-      result = written < 0 ? written : result;
-      // A mapping may write on: pages stay dirty as long as one is there.
-      if (!this.isMapped) {
-        this.#dirty.delete(page);
-      }
+    return this.#dirty.sync(start, end, this.isMapped, (page) => this.#writeBack(page));
+  }
+
+  #writeBack(page: number): number {
+    const offset = page * PAGE_SIZE;
+    const length = Math.min(PAGE_SIZE, this.#size - offset);
+    const frame = this.#pages.get(page);
+    if (frame === undefined || length <= 0) {
+      return 0;
     }
-    return result;
+    const contents = new Uint8Array(length);
+    this.#pages.copyFrom(frame, contents);
+    return Math.min(0, this.backing?.pwrite?.(contents, offset) ?? 0);
   }
 }

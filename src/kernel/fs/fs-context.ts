@@ -74,6 +74,12 @@ export class FsContext implements ExecutableOpener {
 
   openExecutable(path: string, caller?: Caller): ExecutableFile | number {
     const who = caller ?? { credentials: this.credentials, pid: 0, tid: 0 };
+    const file = this.#openExecutable(who, path);
+    // The host may have put another file in the place of one that was run before.
+    return file === -Errno.ESTALE && this.walk.forget() ? this.#openExecutable(who, path) : file;
+  }
+
+  #openExecutable(who: Caller, path: string): ExecutableFile | number {
     const error = this.resolve(who, path, Walk.Follow);
     if (error < 0) {
       return error;

@@ -44,6 +44,7 @@ export class HostDirectory extends Inode implements HostBacked {
   }
 
   override open(location: Location, flags: number, _caller: Caller): OpenFile | number {
+    this.fs.host.forget();
     return new DirectoryFile(flags, location);
   }
 

@@ -30,6 +30,7 @@ function changeTimes(object: HostObject, change: AttributeChange): number {
 export function changeHostAttributes(object: HostObject, change: AttributeChange): number {
   const { root } = object;
   let error = 0;
+  root.forget();
   if (change.uid !== undefined || change.gid !== undefined) {
     const { uid = KEEP, gid = KEEP } = change;
     error = hostFiles.chownBeneath(root.fd, object.path, uid, gid);

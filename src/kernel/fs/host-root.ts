@@ -29,6 +29,11 @@ export class HostRoot {
     }
   }
 
+  /** What was found may be about to change. */
+  forget(): void {
+    this.#foundPath = undefined;
+  }
+
   /** Fills `found`. */
   look(path: string): number {
     const error = hostFiles.statBeneath(this.fd, path, this.found.bytes);

@@ -11,12 +11,13 @@ import type { FileSystem } from './file-system.js';
 import type { AttributeChange } from './inode.js';
 import type { LowerObject } from './lower-object.js';
 import { addLink } from './memory-inode.js';
+import { offerPages, type Reclaimable } from './page-reclaim.js';
 import { RegularInode } from './regular-inode.js';
 
 const SECTOR = 512;
 const scratch = new StatRecord();
 
-export class LowerFile extends RegularInode {
+export class LowerFile extends RegularInode implements Reclaimable {
   readonly data: FileData;
   #fd = -1;
   /** The contents are not the host's any more. */
@@ -144,6 +145,8 @@ export class LowerFile extends RegularInode {
     }
     if (this.#names === 0) {
       this.data.dispose();
+    } else if (!this.#written && !this.data.isEmpty) {
+      offerPages(this.data.memory, this);
     }
   }
 
@@ -170,9 +173,9 @@ export class LowerFile extends RegularInode {
     return this.object.listXattr(out);
   }
 
-  /** Gives back pages that can be read from the host again. */
+  /** Pages can be read from the host again. */
   reclaim(): void {
-    if (!this.#written && !this.data.isMapped) {
+    if (!this.#written && !this.inUse) {
       this.data.invalidate();
     }
   }

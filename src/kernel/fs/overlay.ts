@@ -99,6 +99,11 @@ export class LowerDirectory extends TreeDirectory {
     return this.object.change(change);
   }
 
+  override open(location: Location, flags: number, caller: Caller): OpenFile | number {
+    this.overlay.host.forget();
+    return super.open(location, flags, caller);
+  }
+
   override lookup(_directory: Dentry, name: string, _caller: Caller): Inode | number {
     const path = beneath(this.object.path, name);
     const error = this.overlay.host.look(path);

@@ -5,6 +5,7 @@ import { OutOfMemoryError } from '../../platform/errors.js';
 import { type FileRange, PAGE_SIZE } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
 import type { GuestMemory } from '../guest.js';
+import { reclaimPages } from './page-reclaim.js';
 
 export class PageFrames {
   /** Page number → offset in guest memory. */
@@ -47,6 +48,13 @@ export class PageFrames {
 
   /** Frames for `count` pages, zeroed, and held by the caller; -ENOSPC. */
   allocate(count: number): FileRange | number {
+    const range = this.#tryAllocate(count);
+    return typeof range === 'number' && reclaimPages(this.memory)
+      ? this.#tryAllocate(count)
+      : range;
+  }
+
+  #tryAllocate(count: number): FileRange | number {
     try {
       return this.memory.allocate(count * PAGE_SIZE, this.kind);
     } catch (error) {

@@ -237,6 +237,16 @@ export class PathWalk {
     return 0;
   }
 
+  /** Forgets the cached entry it ended at, which the host has changed; false where it is none. */
+  forget(): boolean {
+    const { dentry } = this;
+    if (dentry?.parent === undefined || dentry.pinned || dentry.mount !== undefined) {
+      return false;
+    }
+    dentry.parent.drop(dentry.name);
+    return true;
+  }
+
   /** The entry `name` of a directory: -ENOENT where there is none. */
   lookup(directory: Dentry, name: string, caller: Caller): Dentry | number {
     const inode = directory.inode as Inode;

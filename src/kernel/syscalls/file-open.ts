@@ -9,7 +9,7 @@ import { type PathWalk, Walk } from '../fs/path-walk.js';
 import { isOwner, mayAccess } from '../fs/permission.js';
 import type { Task } from '../task/task.js';
 import { giveDescriptor } from './file-descriptor-argument.js';
-import { forgetEntry, isStale, readPath, walkPath } from './path-argument.js';
+import { isStale, readPath, walkPath } from './path-argument.js';
 import { makeNode } from './path-create.js';
 import { readUnsigned } from './file-transfer.js';
 import type { SyscallRow } from './row.js';
@@ -40,7 +40,7 @@ function openFile(
     }
     const file = openWalked(task, walk, flags, mode);
     const retry = typeof file === 'number' && isStale(file) && walk.dentry !== undefined;
-    if (!retry || attempt > 0 || !forgetEntry(walk)) {
+    if (!retry || attempt > 0 || !walk.forget()) {
       return file === -Errno.ESTALE ? -Errno.ENOENT : file;
     }
   }

@@ -59,16 +59,6 @@ export function isStale(error: number): boolean {
   return error === -Errno.ESTALE || error === -Errno.ENOENT;
 }
 
-/** Forgets the entry that the walk ended at; false where it was none of the host's. */
-export function forgetEntry(walk: PathWalk): boolean {
-  const { dentry } = walk;
-  if (dentry?.parent === undefined || dentry.pinned || dentry.mount !== undefined) {
-    return false;
-  }
-  dentry.parent.drop(dentry.name);
-  return true;
-}
-
 /**
  * As `walkPath`, for something that must be there, and looks at it: `record` is filled. An entry that the host
  * changed is looked up once more.
@@ -90,7 +80,7 @@ export function statPath(
       record.mountId = walk.mount.id;
       return walk;
     }
-    if (attempt > 0 || !isStale(error) || !forgetEntry(walk)) {
+    if (attempt > 0 || !isStale(error) || !walk.forget()) {
       return error === -Errno.ESTALE ? -Errno.ENOENT : error;
     }
   }

@@ -1,6 +1,8 @@
 /** Contents in pages: what is written is read, mapped and given back, whatever the offsets. */
 import { describe, expect, test } from 'vitest';
 import { FileData } from '../../../src/kernel/fs/file-data.js';
+import { offerPages } from '../../../src/kernel/fs/page-reclaim.js';
+import { Errno } from '../../../src/kernel/abi/errno.js';
 import { MemoryKind } from '../../../src/platform/contract.js';
 import { PAGE_SIZE } from '../../../src/platform/file-range.js';
 import { FakeMemory } from './fake-memory.js';
@@ -127,4 +129,25 @@ test('pages a shared mapping wrote go to the host', () => {
   memory.mapInternal({ start: range.start, end: range.start + 10 })[0]?.fill(0x62);
   expect(data.sync(0, Infinity)).toBe(0);
   expect(host.toString('latin1', PAGE_SIZE - 1, PAGE_SIZE + 6)).toBe('abbbbba');
+});
+
+test('pages that repeat host files make room when memory is short', () => {
+  const memory = new FakeMemory(64 * PAGE_SIZE);
+  const cached = new FileData(
+    memory,
+    MemoryKind.PageCache,
+    backingOf(Buffer.alloc(40 * PAGE_SIZE)),
+  );
+  cached.setBackedSize(40 * PAGE_SIZE);
+  cached.pageAt(0, 40 * PAGE_SIZE, false);
+  expect(memory.allocated).toBe(40 * PAGE_SIZE);
+  offerPages(memory, {
+    reclaim: () => {
+      cached.invalidate();
+    },
+  });
+  const data = new FileData(memory, MemoryKind.Tmpfs);
+  const bytes = Buffer.alloc(50 * PAGE_SIZE, 1);
+  expect(data.write(bytes, 0)).toBe(bytes.length);
+  expect(data.write(bytes, bytes.length)).toBe(-Errno.ENOSPC);
 });
