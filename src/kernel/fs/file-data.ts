@@ -8,15 +8,9 @@ import { Access } from '../../platform/access.js';
 import { Errno } from '../abi/errno.js';
 import type { GuestMemory } from '../guest.js';
 import type { Mappable, MappingObserver } from '../mm/mappable.js';
+import type { Backing } from './backing.js';
 import { DirtyPages } from './dirty-pages.js';
 import { PageFrames } from './page-frames.js';
-
-/** A host file behind the pages. */
-export interface Backing {
-  pread(dst: Uint8Array, offset: number): number;
-  /** Present where changes go to the host. */
-  pwrite?(src: Uint8Array, offset: number): number;
-}
 
 /** Pages read at a time around a page that is mapped. */
 const CLUSTER_PAGES = 16;

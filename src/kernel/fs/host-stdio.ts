@@ -4,12 +4,13 @@ import { watchHostFd } from '../../host/host-watch.js';
 import { Errno } from '../abi/errno.js';
 import { O } from '../abi/fcntl.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
-import { Mode, StatRecord } from '../abi/stat.js';
+import { encodeDevice, Mode, StatRecord } from '../abi/stat.js';
 import { Ioctl, TERMIOS_SIZE } from '../abi/termios.js';
 import type { Task } from '../task/task.js';
 import { OpenFile } from './open-file.js';
 import { hostTerminalIoctl } from './terminal-ioctl.js';
 
+const NULL_DEVICE = encodeDevice(1, 3);
 /** Flags of a host description that the guest may see. */
 const SHOWN_FLAGS = O.ACCMODE | O.APPEND | O.NONBLOCK | O.LARGEFILE;
 
@@ -120,6 +121,9 @@ export class HostStdio extends OpenFile {
     this.stat(record);
     if (this.isTerminal) {
       return '/dev/tty';
+    }
+    if (record.deviceOfNode === NULL_DEVICE) {
+      return '/dev/null';
     }
     return (record.mode & Mode.S_IFMT) === Mode.S_IFIFO
       ? `pipe:[${String(record.inode)}]`
