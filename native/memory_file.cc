@@ -58,7 +58,7 @@ Napi::Value MemoryFile::View(const Napi::CallbackInfo &info) {
   auto view = Napi::ArrayBuffer::New(
       info.Env(), mapping_->host + offset, length,
       [](Napi::Env, void *, std::shared_ptr<MemoryMapping> *held) { delete held; }, hold);
-  views_.push_back(Napi::Reference<Napi::ArrayBuffer>::New(view, 1));
+  views_.push_back({Napi::Reference<Napi::ArrayBuffer>::New(view, 1), hold});
   return view;
 }
 
@@ -82,8 +82,10 @@ Napi::Value MemoryFile::Descriptor(const Napi::CallbackInfo &info) {
 }
 
 void MemoryFile::Destroy(const Napi::CallbackInfo &) {
-  for (auto &view : views_)
-    view.Value().Detach();
+  for (auto &view : views_) {
+    view.buffer.Value().Detach();
+    view.hold->reset(); // the finalizer comes when the collector does; the memory goes now
+  }
   views_.clear();
   mapping_.reset();
 }

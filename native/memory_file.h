@@ -39,5 +39,9 @@ private:
   void Destroy(const Napi::CallbackInfo &info);
 
   std::shared_ptr<MemoryMapping> mapping_;
-  std::vector<Napi::Reference<Napi::ArrayBuffer>> views_;
+  struct LiveView {
+    Napi::Reference<Napi::ArrayBuffer> buffer;
+    std::shared_ptr<MemoryMapping> *hold; // the buffer's finalizer deletes it
+  };
+  std::vector<LiveView> views_;
 };
