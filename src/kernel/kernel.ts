@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { FdTable } from './fs/fd-table.js';
 import type { FsContext } from './fs/fs-context.js';
-import type { GuestAddressSpace, GuestMemory, GuestPlatform } from './guest.js';
+import type { GuestAddressSpace, GuestContext, GuestMemory, GuestPlatform } from './guest.js';
 import { checkArguments } from './loader/initial-stack.js';
 import {
   closeProgram,
@@ -101,10 +101,17 @@ export class Kernel {
       process.limits,
       this.#credentials,
     );
+    let context: GuestContext;
+    try {
+      context = this.platform.newContext();
+    } catch (error) {
+      mm.release();
+      throw error;
+    }
     const task = new Task(process.pid, {
       kernel: this,
       process,
-      context: this.platform.newContext(),
+      context,
       mm,
       files: request.files,
       fsContext,

@@ -76,12 +76,15 @@ async function execute(
   env: readonly string[],
 ): Promise<number> {
   const { kernel, process } = task;
+  const context = kernel.platform.newContext();
+  let replaced = false;
   try {
     const program = kernel.openProgram(task.fsContext, path, argv, env, process);
     const { mm, loaded } = await kernel.loadInto(program, env, process.limits, task.credentials);
     const old = { mm: task.mm, context: task.context };
     task.mm = mm;
-    task.context = kernel.platform.newContext();
+    task.context = context;
+    replaced = true;
     old.context.dispose();
     old.mm.release();
     process.actions.resetHandlers();
@@ -93,6 +96,7 @@ async function execute(
     task.registersReplaced = true;
     return 0;
   } catch (error) {
+    if (!replaced) context.dispose();
     if (error instanceof ExecError) return -error.errno;
     throw error;
   }
