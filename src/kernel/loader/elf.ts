@@ -1,5 +1,6 @@
 /** The ELF file format, as far as executing a program needs it (elf(5), System V ABI). Nothing in it is trusted. */
 import { Errno } from '../abi/errno.js';
+import { readWord } from '../abi/word.js';
 import { ExecError } from './exec-error.js';
 import type { ExecutableFile } from './executable-file.js';
 
@@ -65,9 +66,9 @@ export function readElf(file: ExecutableFile, maxAddress: number): ElfImage {
   checkSegments(file, segments, maxAddress);
   return {
     positionIndependent: type === ET_DYN,
-    entry: wide(header, 24),
+    entry: readWord(header, 24),
     programHeaderCount: headers.length,
-    programHeaderAddress: programHeaderAddress(headers, segments, wide(header, 32)),
+    programHeaderAddress: programHeaderAddress(headers, segments, readWord(header, 32)),
     segments,
     interpreter: readInterpreter(file, headers),
     executableStack: headers.some(
@@ -87,7 +88,7 @@ function checkIdentity(file: ExecutableFile, header: Buffer): void {
 }
 
 function readProgramHeaders(file: ExecutableFile, header: Buffer): ProgramHeader[] {
-  const offset = wide(header, 32);
+  const offset = readWord(header, 32);
   const entrySize = header.readUInt16LE(54);
   const count = header.readUInt16LE(56);
   if (entrySize !== PROGRAM_HEADER_SIZE) throw bad(file, 'its program headers have a wrong size');
@@ -102,11 +103,11 @@ function programHeader(table: Buffer, at: number): ProgramHeader {
   return {
     type: table.readUInt32LE(at),
     flags: table.readUInt32LE(at + 4),
-    offset: wide(table, at + 8),
-    vaddr: wide(table, at + 16),
-    fileSize: wide(table, at + 32),
-    memorySize: wide(table, at + 40),
-    align: wide(table, at + 48),
+    offset: readWord(table, at + 8),
+    vaddr: readWord(table, at + 16),
+    fileSize: readWord(table, at + 32),
+    memorySize: readWord(table, at + 40),
+    align: readWord(table, at + 48),
   };
 }
 
@@ -183,11 +184,6 @@ function readExactly(file: ExecutableFile, offset: number, length: number, what:
     );
   }
   return bytes;
-}
-
-/** A 64-bit field: exact below 2^53, rounded above, which every check then refuses. */
-function wide(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at + 4) * 4294967296 + bytes.readUInt32LE(at);
 }
 
 function bad(file: ExecutableFile, why: string): ExecError {

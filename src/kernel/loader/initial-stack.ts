@@ -9,6 +9,7 @@ import { Access } from '../../platform/access.js';
 import { PAGE_SIZE, pageRoundDown } from '../../platform/file-range.js';
 import { AuxType } from '../abi/auxv.js';
 import { Errno } from '../abi/errno.js';
+import { writeWord } from '../abi/word.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { ExecError } from './exec-error.js';
 
@@ -137,8 +138,7 @@ class WordWriter {
   constructor(readonly block: Buffer) {}
 
   put(value: number): void {
-    this.block.writeUInt32LE(value % 4294967296, this.position);
-    this.block.writeUInt32LE(Math.floor(value / 4294967296), this.position + 4);
+    writeWord(this.block, this.position, value);
     this.position += 8;
   }
 }

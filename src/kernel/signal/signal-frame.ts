@@ -5,6 +5,7 @@
  *   return address · ucontext · siginfo · (alignment) · extended state in XSAVE format · its end mark
  */
 import { Register, type Registers } from '../../platform/registers.js';
+import { readWord, writeWord } from '../abi/word.js';
 import { SS_AUTODISARM, SS_DISABLE, SS_ONSTACK } from '../abi/signal.js';
 import { SIGINFO_SIZE, encodeSignalInfo, type SignalInfo } from './signal-info.js';
 import { SignalSet } from './signal-set.js';
@@ -233,13 +234,4 @@ export function sanitizeExtendedState(state: Buffer, current: Uint8Array): void 
   const present = hasHeader ? state.readBigUInt64LE(XSTATE_BV) & known : 3n;
   state.fill(0, XSTATE_BV, XSAVE_HEADER_END);
   state.writeBigUInt64LE(present, XSTATE_BV);
-}
-
-function writeWord(bytes: Buffer, at: number, value: number): void {
-  bytes.writeUInt32LE(value % 4294967296, at);
-  bytes.writeUInt32LE(Math.min(Math.floor(value / 4294967296), 0xffffffff), at + 4);
-}
-
-function readWord(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at + 4) * 4294967296 + bytes.readUInt32LE(at);
 }

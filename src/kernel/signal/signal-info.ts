@@ -1,3 +1,5 @@
+import { writeWord } from '../abi/word.js';
+
 /** What a signal carries, siginfo_t of sigaction(2), as far as this kernel produces it. */
 export interface SignalInfo {
   readonly signo: number;
@@ -20,8 +22,7 @@ export function encodeSignalInfo(info: SignalInfo, bytes: Buffer, at: number): v
   bytes.writeInt32LE(info.signo, at);
   bytes.writeInt32LE(info.code, at + 8);
   if (info.address !== undefined) {
-    bytes.writeUInt32LE(info.address % 4294967296, at + 16);
-    bytes.writeUInt32LE(Math.min(Math.floor(info.address / 4294967296), 0xffffffff), at + 20);
+    writeWord(bytes, at + 16, info.address);
   } else {
     bytes.writeInt32LE(info.pid ?? 0, at + 16);
     bytes.writeUInt32LE(info.uid ?? 0, at + 20);

@@ -1,6 +1,7 @@
 /** The life of a process: exit(2), execve(2), wait4(2), prctl(2), arch_prctl(2). */
 import { Register, type Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
+import { readWord } from '../abi/word.js';
 import { ExecError } from '../loader/exec-error.js';
 import { NO_ALTERNATE_STACK } from '../signal/signal-frame.js';
 import { startState } from '../task/start-state.js';
@@ -46,7 +47,7 @@ function readStrings(task: Task, address: number, budget: { left: number }): str
   const pointer = Buffer.alloc(8);
   for (let at = address; ; at += 8) {
     if (!task.mm.read(at, pointer)) return -Errno.EFAULT;
-    const target = pointer.readUInt32LE(4) * 4294967296 + pointer.readUInt32LE(0);
+    const target = readWord(pointer, 0);
     if (target === 0) return strings;
     const text = task.mm.readCString(target, MAX_STRING - 1);
     if (typeof text === 'number') return text === -Errno.EFAULT ? text : -Errno.E2BIG;

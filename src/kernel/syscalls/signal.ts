@@ -1,6 +1,7 @@
-/** Sending, catching, blocking and awaiting signals, signal(7). */
+/** Sending, catching and blocking signals, signal(7). */
 import { Register, type Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
+import { readWord, writeWord } from '../abi/word.js';
 import {
   MINSIGSTKSZ,
   SIGNAL_COUNT,
@@ -22,32 +23,18 @@ import {
   sanitizeExtendedState,
 } from '../signal/signal-frame.js';
 import { SignalSet } from '../signal/signal-set.js';
-import { SIGINFO_SIZE, encodeSignalInfo, type SignalInfo } from '../signal/signal-info.js';
+import type { SignalInfo } from '../signal/signal-info.js';
 import type { Process } from '../task/process.js';
 import type { Task } from '../task/task.js';
-import { after } from '../time/timeout.js';
-import { toMilliseconds } from '../time/clock.js';
-import { readTimespec } from '../time/timespec.js';
-import type { SyscallResult, SyscallRow } from './row.js';
+import type { SyscallRow } from './row.js';
+import { SIGSET_SIZE, readSet, writeSet } from './signal-set-argument.js';
 
-const SIGSET_SIZE = 8;
 const SIGACTION_SIZE = 32;
 const STACK_SIZE = 24;
 const POINTER_SIZE = 8;
 
 function isSignal(signo: number): boolean {
   return signo >= 1 && signo <= SIGNAL_COUNT;
-}
-
-function readSet(task: Task, address: number): SignalSet | undefined {
-  const bytes = new Uint8Array(SIGSET_SIZE);
-  return task.mm.read(address, bytes) ? SignalSet.decode(bytes) : undefined;
-}
-
-function writeSet(task: Task, address: number, set: SignalSet): number {
-  const bytes = new Uint8Array(SIGSET_SIZE);
-  set.encode(bytes);
-  return task.mm.write(address, bytes);
 }
 
 function sysSigaction(task: Task, args: Registers): number {
@@ -60,20 +47,20 @@ function sysSigaction(task: Task, args: Registers): number {
   if (from !== 0) {
     const bytes = Buffer.alloc(SIGACTION_SIZE);
     if (!task.mm.read(from, bytes)) return -Errno.EFAULT;
-    const handler = word(bytes, 0);
+    const handler = readWord(bytes, 0);
     actions.set(signo, {
       handler,
       flags: bytes.readUInt32LE(8),
-      restorer: word(bytes, 16),
+      restorer: readWord(bytes, 16),
       mask: SignalSet.decode(bytes, 24),
     });
     if (actions.ignores(signo)) discardPending(task.process, signo);
   }
   if (to === 0) return 0;
   const bytes = Buffer.alloc(SIGACTION_SIZE);
-  putWord(bytes, 0, old.handler);
+  writeWord(bytes, 0, old.handler);
   bytes.writeUInt32LE(old.flags >>> 0, 8);
-  putWord(bytes, 16, old.restorer);
+  writeWord(bytes, 16, old.restorer);
   old.mask.encode(bytes, 24);
   return task.mm.write(to, bytes);
 }
@@ -112,58 +99,6 @@ function sysSigpending(task: Task, args: Registers): number {
   const pending = task.pending.set.union(task.process.pending.set);
   const set = new SignalSet(pending.low & task.blocked.low, pending.high & task.blocked.high);
   return writeSet(task, args.argument(0), set);
-}
-
-/** Waits for a signal; never ends in any other way. */
-function pause(task: Task): Promise<number> {
-  return task.block(new Promise<number>(() => undefined), () => undefined);
-}
-
-function sysSigsuspend(task: Task, args: Registers): SyscallResult {
-  if (args.argument(1) !== SIGSET_SIZE) return -Errno.EINVAL;
-  const set = readSet(task, args.argument(0));
-  if (set === undefined) return -Errno.EFAULT;
-  task.savedMask = task.blocked;
-  task.setBlocked(set);
-  return pause(task);
-}
-
-/** rt_sigtimedwait(2): takes a signal of a set without delivering it. */
-async function sysSigtimedwait(task: Task, args: Registers): Promise<number> {
-  if (args.argument(3) !== SIGSET_SIZE) return -Errno.EINVAL;
-  const wanted = readSet(task, args.argument(0));
-  if (wanted === undefined) return -Errno.EFAULT;
-  const timeAt = args.argument(2);
-  const time = timeAt === 0 ? undefined : readTimespec(task.mm, timeAt);
-  if (typeof time === 'number') return time;
-  const infoAt = args.argument(1);
-  const others = new SignalSet(~wanted.low, ~wanted.high);
-  const taken = takeSignal(task, others);
-  if (taken !== undefined) return accept(task, taken, infoAt);
-  const milliseconds = time === undefined ? Infinity : toMilliseconds(time);
-  if (milliseconds === 0) return -Errno.EAGAIN;
-  task.awaited = wanted;
-  let stop = (): void => undefined;
-  const late = new Promise<number>((resolve) => {
-    stop = after(milliseconds, () => {
-      resolve(-Errno.EAGAIN);
-    });
-  });
-  const result = await task.block(late, stop);
-  task.awaited = undefined;
-  const arrived = takeSignal(task, others);
-  return arrived === undefined ? result : accept(task, arrived, infoAt);
-}
-
-function takeSignal(task: Task, others: SignalSet): SignalInfo | undefined {
-  return task.pending.take(others) ?? task.process.pending.take(others);
-}
-
-function accept(task: Task, info: SignalInfo, infoAt: number): number {
-  if (infoAt === 0) return info.signo;
-  const bytes = Buffer.alloc(SIGINFO_SIZE);
-  encodeSignalInfo(info, bytes, 0);
-  return task.mm.write(infoAt, bytes) === 0 ? info.signo : -Errno.EFAULT;
 }
 
 function userInfo(task: Task, signo: number, code: number): SignalInfo {
@@ -227,9 +162,9 @@ function sysSigaltstack(task: Task, args: Registers): number {
   }
   if (to === 0) return 0;
   const answer = Buffer.alloc(STACK_SIZE);
-  putWord(answer, 0, old.address);
+  writeWord(answer, 0, old.address);
   answer.writeUInt32LE(alternateStackFlags(old, stackPointer) >>> 0, 8);
-  putWord(answer, 16, old.size);
+  writeWord(answer, 16, old.size);
   return task.mm.write(to, answer);
 }
 
@@ -242,9 +177,9 @@ function setAlternateStack(task: Task, bytes: Buffer, stackPointer: number): num
     task.alternateStack = NO_ALTERNATE_STACK;
     return 0;
   }
-  const size = word(bytes, 16);
+  const size = readWord(bytes, 16);
   if (size < MINSIGSTKSZ) return -Errno.ENOMEM;
-  task.alternateStack = { address: word(bytes, 0), size, flags: flags & SS_AUTODISARM };
+  task.alternateStack = { address: readWord(bytes, 0), size, flags: flags & SS_AUTODISARM };
   return 0;
 }
 
@@ -277,15 +212,6 @@ function badFrame(task: Task): number {
   return 0;
 }
 
-function word(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at + 4) * 4294967296 + bytes.readUInt32LE(at);
-}
-
-function putWord(bytes: Buffer, at: number, value: number): void {
-  bytes.writeUInt32LE(value % 4294967296, at);
-  bytes.writeUInt32LE(Math.min(Math.floor(value / 4294967296), 0xffffffff), at + 4);
-}
-
 export const rows: readonly SyscallRow[] = [
   {
     number: 13,
@@ -302,26 +228,11 @@ export const rows: readonly SyscallRow[] = [
     support: 'full',
   },
   { number: 15, name: 'rt_sigreturn', handler: sysSigreturn, args: [], support: 'full' },
-  { number: 34, name: 'pause', handler: pause, args: [], support: 'full' },
   { number: 62, name: 'kill', handler: sysKill, args: ['int', 'signal'], support: 'full' },
   {
     number: 127,
     name: 'rt_sigpending',
     handler: sysSigpending,
-    args: ['pointer', 'size'],
-    support: 'full',
-  },
-  {
-    number: 128,
-    name: 'rt_sigtimedwait',
-    handler: sysSigtimedwait,
-    args: ['pointer', 'pointer', 'timespec', 'size'],
-    support: 'full',
-  },
-  {
-    number: 130,
-    name: 'rt_sigsuspend',
-    handler: sysSigsuspend,
     args: ['pointer', 'size'],
     support: 'full',
   },

@@ -10,6 +10,7 @@ import { rows as resourceRows } from './resource.js';
 import type { SyscallRow } from './row.js';
 import { rows as scheduleRows } from './schedule.js';
 import { rows as signalRows } from './signal.js';
+import { rows as signalWaitRows } from './signal-wait.js';
 import { rows as systemRows } from './system.js';
 import { rows as timeRows } from './time.js';
 
@@ -23,6 +24,7 @@ export const rows: readonly SyscallRow[] = [
   ...resourceRows,
   ...scheduleRows,
   ...signalRows,
+  ...signalWaitRows,
   ...systemRows,
   ...timeRows,
 ];

@@ -1,5 +1,6 @@
 /** Prints one argument of a system call as strace(1) does. */
 import type { Registers } from '../../platform/registers.js';
+import { readWord } from '../abi/word.js';
 import { signalName } from '../abi/signal.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import type { ArgumentFormat } from '../syscalls/row.js';
@@ -164,7 +165,7 @@ function formatStrings(mm: MemoryManager, address: number): string | undefined {
   const pointer = Buffer.alloc(8);
   for (let at = address; strings.length <= SHOWN; at += 8) {
     if (!mm.read(at, pointer)) return undefined;
-    const target = pointer.readUInt32LE(4) * 4294967296 + pointer.readUInt32LE(0);
+    const target = readWord(pointer, 0);
     if (target === 0) break;
     const text = mm.readCString(target, PATH_MAX);
     strings.push(typeof text === 'number' ? '?' : text);
