@@ -92,7 +92,8 @@ function reportDefect(): (message: string, error?: unknown) => void {
   return (message, error) => {
     if (said) return;
     said = true;
-    reportFailure(new Error(`${message}: ${String(error)}`, { cause: error }));
+    const cause = error === undefined ? '' : `: ${String(error)}`;
+    reportFailure(new Error(`${message}${cause}`, { cause: error }));
   };
 }
 
