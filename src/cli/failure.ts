@@ -35,8 +35,8 @@ function isMissingAddon(error: unknown): boolean {
 }
 
 /** One line, whatever the error brought along. */
-function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+export function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : inspect(error);
   return message.split('\n', 1)[0] ?? '';
 }
 

@@ -6,7 +6,7 @@ import type { SandboxOptions } from '../options.js';
 import type { Sandbox } from '../sandbox.js';
 import { guestEnvironment } from './environment.js';
 import { describeSignalDeath, Status } from './exit-status.js';
-import { CommandFailure, reportFailure, say } from './failure.js';
+import { CommandFailure, messageOf, reportFailure, say } from './failure.js';
 import type { Bind } from './options.js';
 import { passSignals } from './terminal.js';
 import { openTrace } from './trace.js';
@@ -92,7 +92,7 @@ function reportDefect(): (message: string, error?: unknown) => void {
   return (message, error) => {
     if (said) return;
     said = true;
-    const cause = error === undefined ? '' : `: ${String(error)}`;
+    const cause = error === undefined ? '' : `: ${messageOf(error)}`;
     reportFailure(new Error(`${message}${cause}`, { cause: error }));
   };
 }
