@@ -50,7 +50,8 @@ Napi::Function Machine::Define(Napi::Env env) {
 Machine::Machine(const Napi::CallbackInfo &info)
     : ObjectWrap(info), state_(std::make_shared<MachineState>()) {
   OpenMachine(info.Env(), info[0].As<Napi::String>().Utf8Value());
-  // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any more.
+  // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any
+  // more.
   napi_add_env_cleanup_hook(info.Env(), OnCleanup, this);
 }
 

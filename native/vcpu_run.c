@@ -48,7 +48,8 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
   vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
   if (at_syscall && same && user->rcx == user->rip && user->r11 == regs->rflags) {
     regs->rip = doorway;
-    regs->rflags = doorway_flags; /* SYSRET takes the program's from R11; these may not single-step the doorway */
+    regs->rflags =
+        doorway_flags; /* SYSRET takes the program's from R11; these may not single-step the doorway */
     return;
   }
   if (same && (sregs->cs.selector & 3) == 3)
