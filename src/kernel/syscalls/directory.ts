@@ -111,15 +111,19 @@ function sysChroot(task: Task, args: Registers): number {
   return 0;
 }
 
-const DIRENTS_ARGS = ['fd', 'pointer', 'uint'] as const;
-
 export const rows: readonly SyscallRow[] = [
-  { number: 78, name: 'getdents', handler: sysGetdents, args: DIRENTS_ARGS, support: 'full' },
+  {
+    number: 78,
+    name: 'getdents',
+    handler: sysGetdents,
+    args: ['fd', 'entries-out', 'uint'],
+    support: 'full',
+  },
   {
     number: 217,
     name: 'getdents64',
     handler: sysGetdents64,
-    args: DIRENTS_ARGS,
+    args: ['fd', 'entries-out', 'uint'],
     support: 'full',
   },
   {

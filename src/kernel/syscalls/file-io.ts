@@ -203,8 +203,20 @@ export const rows: readonly SyscallRow[] = [
     args: ['fd', 'buffer-in', 'size', 'long'],
     support: 'full',
   },
-  { number: 19, name: 'readv', handler: sysReadv, args: VECTOR_ARGS, support: 'full' },
-  { number: 20, name: 'writev', handler: sysWritev, args: VECTOR_ARGS, support: 'full' },
+  {
+    number: 19,
+    name: 'readv',
+    handler: sysReadv,
+    args: ['fd', 'vector-out', 'int'],
+    support: 'full',
+  },
+  {
+    number: 20,
+    name: 'writev',
+    handler: sysWritev,
+    args: ['fd', 'vector-in', 'int'],
+    support: 'full',
+  },
   { number: 295, name: 'preadv', handler: sysPreadv, args: POSITIONED_ARGS, support: 'full' },
   { number: 296, name: 'pwritev', handler: sysPwritev, args: POSITIONED_ARGS, support: 'full' },
   {

@@ -163,7 +163,7 @@ export const rows: readonly SyscallRow[] = [
     number: 221,
     name: 'fadvise64',
     handler: sysFadvise,
-    args: ['fd', 'long', 'size', 'int'],
+    args: ['fd', 'long', 'size', 'file-advice'],
     support: 'full',
   },
   {

@@ -110,6 +110,15 @@ async function sleep(
   return result;
 }
 
+/** sizeof(struct robust_list_head) */
+const ROBUST_LIST_SIZE = 24;
+
+function sysSetRobustList(task: Task, args: Registers): number {
+  if (args.argumentBig(1) !== BigInt(ROBUST_LIST_SIZE)) return -Errno.EINVAL;
+  task.robustList = args.argument(0);
+  return 0;
+}
+
 export const rows: readonly SyscallRow[] = [
   {
     number: 202,
@@ -118,5 +127,13 @@ export const rows: readonly SyscallRow[] = [
     args: ['pointer', 'hex', 'uint', 'hex', 'pointer', 'hex'],
     support: 'partial',
     missing: 'priority inheritance, FUTEX_WAKE_OP; words shared between processes',
+  },
+  {
+    number: 273,
+    name: 'set_robust_list',
+    handler: sysSetRobustList,
+    args: ['pointer', 'size'],
+    support: 'partial',
+    missing: 'the list is kept, but not walked at exit: no lock outlives the only thread',
   },
 ];

@@ -145,7 +145,7 @@ export const rows: readonly SyscallRow[] = [
     number: 25,
     name: 'mremap',
     handler: sysMremap,
-    args: ['pointer', 'size', 'size', 'hex', 'pointer'],
+    args: ['pointer', 'size', 'size', 'remap-flags', 'pointer'],
     hexResult: true,
     support: 'partial',
     missing: 'MREMAP_DONTUNMAP; a range that spans several mappings',
@@ -174,7 +174,7 @@ export const rows: readonly SyscallRow[] = [
       isAddressAligned(args)
         ? madvise(task.mm, args.argument(0), args.argument(1), args.argumentInt(2))
         : -Errno.EINVAL,
-    args: ['pointer', 'size', 'int'],
+    args: ['pointer', 'size', 'advice'],
     support: 'partial',
     missing: 'MADV_REMOVE; advice about fork',
   },

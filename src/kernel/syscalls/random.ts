@@ -33,7 +33,7 @@ export const rows: readonly SyscallRow[] = [
     number: 318,
     name: 'getrandom',
     handler: sysGetrandom,
-    args: ['buffer-out', 'size', 'hex'],
+    args: ['random-out', 'size', 'random-flags'],
     support: 'full',
   },
 ];

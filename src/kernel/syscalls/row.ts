@@ -8,32 +8,67 @@ export type SyscallResult = number | Promise<number>;
 export type SyscallHandler = (task: Task, args: Registers) => SyscallResult;
 
 /** How a trace prints an argument. Decoders live in the trace; a row only names them. */
-export type ArgumentFormat =
-  | 'int'
-  | 'uint'
-  | 'long'
-  | 'size'
-  | 'hex'
-  | 'pointer'
-  | 'fd'
-  | 'dirfd'
-  /** A NUL-terminated path. */
-  | 'path'
-  /** A buffer whose contents are the input of the call; its length is the next argument. */
-  | 'buffer-in'
-  /** A buffer that the call fills; the result is its length. */
-  | 'buffer-out'
-  | 'string-array'
+export type ArgumentFormat = NumberFormat | NamedFormat | StructureFormat | OutputFormat;
+
+type NumberFormat = 'int' | 'uint' | 'long' | 'size' | 'hex' | 'pointer' | 'fd' | 'dirfd' | 'mode';
+
+/** Numbers that names stand for. */
+type NamedFormat =
   | 'open-flags'
-  | 'mode'
+  /** Shown only where the flags before it make a file. */
+  | 'open-mode'
+  | 'pipe-flags'
+  | 'permissions'
   | 'prot'
   | 'map-flags'
-  | 'signal'
-  | 'whence'
+  | 'remap-flags'
   | 'at-flags'
-  | 'ioctl'
+  | 'random-flags'
+  | 'memfd-flags'
+  | 'statx-flags'
+  | 'statx-mask'
+  | 'signal'
+  | 'sigmask-how'
+  | 'whence'
   | 'clock'
-  | 'timespec';
+  | 'resource'
+  | 'advice'
+  | 'file-advice'
+  | 'ioctl'
+  | 'arch-code'
+  | 'prctl-option'
+  | 'fcntl-command'
+  | 'fcntl-argument';
+
+/** What a pointer leads to, read before the call. */
+type StructureFormat =
+  /** A NUL-terminated path. */
+  | 'path'
+  /** Its length is the next argument. */
+  | 'buffer-in'
+  | 'string-array'
+  /** Its count is the next argument. */
+  | 'vector-in'
+  | 'timespec'
+  | 'rlimit'
+  | 'signal-set'
+  | 'sigaction';
+
+/** What the call fills in, read after it has succeeded. */
+type OutputFormat =
+  /** The result is its length. */
+  | 'buffer-out'
+  | 'vector-out'
+  | 'stat-out'
+  | 'statx-out'
+  | 'rlimit-out'
+  | 'timespec-out'
+  | 'signal-set-out'
+  | 'sigaction-out'
+  | 'entries-out'
+  | 'utsname-out'
+  | 'random-out'
+  | 'descriptors-out';
 
 /** One row of the system call table. Numbers: arch/x86/entry/syscalls/syscall_64.tbl of Linux. */
 export interface SyscallRow {

@@ -68,14 +68,14 @@ export const rows: readonly SyscallRow[] = [
     number: 128,
     name: 'rt_sigtimedwait',
     handler: sysSigtimedwait,
-    args: ['pointer', 'pointer', 'timespec', 'size'],
+    args: ['signal-set', 'pointer', 'timespec', 'size'],
     support: 'full',
   },
   {
     number: 130,
     name: 'rt_sigsuspend',
     handler: sysSigsuspend,
-    args: ['pointer', 'size'],
+    args: ['signal-set', 'size'],
     support: 'full',
   },
 ];

@@ -218,36 +218,42 @@ function sysFstatfs(task: Task, args: Registers): number {
 }
 
 export const rows: readonly SyscallRow[] = [
-  { number: 4, name: 'stat', handler: sysStat, args: ['path', 'pointer'], support: 'full' },
-  { number: 5, name: 'fstat', handler: sysFstat, args: ['fd', 'pointer'], support: 'full' },
-  { number: 6, name: 'lstat', handler: sysLstat, args: ['path', 'pointer'], support: 'full' },
+  { number: 4, name: 'stat', handler: sysStat, args: ['path', 'stat-out'], support: 'full' },
+  { number: 5, name: 'fstat', handler: sysFstat, args: ['fd', 'stat-out'], support: 'full' },
+  { number: 6, name: 'lstat', handler: sysLstat, args: ['path', 'stat-out'], support: 'full' },
   {
     number: 262,
     name: 'newfstatat',
     handler: sysNewfstatat,
-    args: ['dirfd', 'path', 'pointer', 'at-flags'],
+    args: ['dirfd', 'path', 'stat-out', 'at-flags'],
     support: 'full',
   },
   {
     number: 332,
     name: 'statx',
     handler: sysStatx,
-    args: ['dirfd', 'path', 'at-flags', 'hex', 'pointer'],
+    args: ['dirfd', 'path', 'statx-flags', 'statx-mask', 'statx-out'],
     support: 'full',
   },
-  { number: 21, name: 'access', handler: sysAccess, args: ['path', 'int'], support: 'full' },
+  {
+    number: 21,
+    name: 'access',
+    handler: sysAccess,
+    args: ['path', 'permissions'],
+    support: 'full',
+  },
   {
     number: 269,
     name: 'faccessat',
     handler: sysFaccessat,
-    args: ['dirfd', 'path', 'int'],
+    args: ['dirfd', 'path', 'permissions'],
     support: 'full',
   },
   {
     number: 439,
     name: 'faccessat2',
     handler: sysFaccessat2,
-    args: ['dirfd', 'path', 'int', 'at-flags'],
+    args: ['dirfd', 'path', 'permissions', 'at-flags'],
     support: 'full',
   },
   {

@@ -52,7 +52,7 @@ function sysPersonality(_task: Task, args: Registers): number {
 }
 
 export const rows: readonly SyscallRow[] = [
-  { number: 63, name: 'uname', handler: sysUname, args: ['pointer'], support: 'full' },
+  { number: 63, name: 'uname', handler: sysUname, args: ['utsname-out'], support: 'full' },
   { number: 99, name: 'sysinfo', handler: sysSysinfo, args: ['pointer'], support: 'full' },
   {
     number: 135,

@@ -214,14 +214,14 @@ export const rows: readonly SyscallRow[] = [
     number: 228,
     name: 'clock_gettime',
     handler: sysClockGettime,
-    args: ['clock', 'pointer'],
+    args: ['clock', 'timespec-out'],
     support: 'full',
   },
   {
     number: 229,
     name: 'clock_getres',
     handler: sysClockGetres,
-    args: ['clock', 'pointer'],
+    args: ['clock', 'timespec-out'],
     support: 'full',
   },
   {

@@ -55,6 +55,8 @@ export class Task {
   registersReplaced = false;
   /** Number of the call that a signal cut short, until that signal is delivered; -1: none. */
   interruptedCall = -1;
+  /** Address of struct robust_list_head, as set_robust_list(2) gave it. */
+  robustList = 0;
   /** set_tid_address(2). */
   clearChildTid = 0;
   /** Milliseconds spent waiting, so that the rest is CPU time. */

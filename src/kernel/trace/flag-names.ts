@@ -108,6 +108,174 @@ export const IOCTLS: ReadonlyMap<number, string> = new Map([
   [0x5451, 'FIOCLEX'],
 ]);
 
+/** The mode of access(2). */
+export const PERMISSIONS: readonly NamedBit[] = [
+  [4, 'R_OK'],
+  [2, 'W_OK'],
+  [1, 'X_OK'],
+];
+
+export const REMAP_FLAGS: readonly NamedBit[] = [
+  [1, 'MREMAP_MAYMOVE'],
+  [2, 'MREMAP_FIXED'],
+  [4, 'MREMAP_DONTUNMAP'],
+];
+
+export const RANDOM_FLAGS: readonly NamedBit[] = [
+  [1, 'GRND_NONBLOCK'],
+  [2, 'GRND_RANDOM'],
+  [4, 'GRND_INSECURE'],
+];
+
+export const MEMFD_FLAGS: readonly NamedBit[] = [
+  [1, 'MFD_CLOEXEC'],
+  [2, 'MFD_ALLOW_SEALING'],
+  [4, 'MFD_HUGETLB'],
+];
+
+/** `stx_mask` of statx(2); the sets that have a name of their own come first. */
+export const STATX_MASK: readonly NamedBit[] = [
+  [0xfff, 'STATX_ALL'],
+  [0x7ff, 'STATX_BASIC_STATS'],
+  [0x1, 'STATX_TYPE'],
+  [0x2, 'STATX_MODE'],
+  [0x4, 'STATX_NLINK'],
+  [0x8, 'STATX_UID'],
+  [0x10, 'STATX_GID'],
+  [0x20, 'STATX_ATIME'],
+  [0x40, 'STATX_MTIME'],
+  [0x80, 'STATX_CTIME'],
+  [0x100, 'STATX_INO'],
+  [0x200, 'STATX_SIZE'],
+  [0x400, 'STATX_BLOCKS'],
+  [0x800, 'STATX_BTIME'],
+  [0x1000, 'STATX_MNT_ID'],
+];
+
+export const STATX_ATTRIBUTES: readonly NamedBit[] = [
+  [0x4, 'STATX_ATTR_COMPRESSED'],
+  [0x10, 'STATX_ATTR_IMMUTABLE'],
+  [0x20, 'STATX_ATTR_APPEND'],
+  [0x40, 'STATX_ATTR_NODUMP'],
+  [0x800, 'STATX_ATTR_ENCRYPTED'],
+  [0x1000, 'STATX_ATTR_AUTOMOUNT'],
+  [0x2000, 'STATX_ATTR_MOUNT_ROOT'],
+  [0x100000, 'STATX_ATTR_VERITY'],
+  [0x200000, 'STATX_ATTR_DAX'],
+];
+
+export const FILE_TYPES: ReadonlyMap<number, string> = new Map([
+  [0o140000, 'S_IFSOCK'],
+  [0o120000, 'S_IFLNK'],
+  [0o100000, 'S_IFREG'],
+  [0o060000, 'S_IFBLK'],
+  [0o040000, 'S_IFDIR'],
+  [0o020000, 'S_IFCHR'],
+  [0o010000, 'S_IFIFO'],
+]);
+
+export const RESOURCES = [
+  'RLIMIT_CPU',
+  'RLIMIT_FSIZE',
+  'RLIMIT_DATA',
+  'RLIMIT_STACK',
+  'RLIMIT_CORE',
+  'RLIMIT_RSS',
+  'RLIMIT_NPROC',
+  'RLIMIT_NOFILE',
+  'RLIMIT_MEMLOCK',
+  'RLIMIT_AS',
+  'RLIMIT_LOCKS',
+  'RLIMIT_SIGPENDING',
+  'RLIMIT_MSGQUEUE',
+  'RLIMIT_NICE',
+  'RLIMIT_RTPRIO',
+  'RLIMIT_RTTIME',
+] as const;
+
+export const SIGMASK_HOWS = ['SIG_BLOCK', 'SIG_UNBLOCK', 'SIG_SETMASK'] as const;
+
+export const SIGACTION_FLAGS: readonly NamedBit[] = [
+  [0x04000000, 'SA_RESTORER'],
+  [0x08000000, 'SA_ONSTACK'],
+  [0x10000000, 'SA_RESTART'],
+  [0x40000000, 'SA_NODEFER'],
+  [0x80000000, 'SA_RESETHAND'],
+  [1, 'SA_NOCLDSTOP'],
+  [2, 'SA_NOCLDWAIT'],
+  [4, 'SA_SIGINFO'],
+];
+
+export const MADVICE: ReadonlyMap<number, string> = new Map([
+  [0, 'MADV_NORMAL'],
+  [1, 'MADV_RANDOM'],
+  [2, 'MADV_SEQUENTIAL'],
+  [3, 'MADV_WILLNEED'],
+  [4, 'MADV_DONTNEED'],
+  [8, 'MADV_FREE'],
+  [9, 'MADV_REMOVE'],
+  [10, 'MADV_DONTFORK'],
+  [11, 'MADV_DOFORK'],
+  [12, 'MADV_MERGEABLE'],
+  [13, 'MADV_UNMERGEABLE'],
+  [14, 'MADV_HUGEPAGE'],
+  [15, 'MADV_NOHUGEPAGE'],
+  [16, 'MADV_DONTDUMP'],
+  [17, 'MADV_DODUMP'],
+]);
+
+export const FADVICE = [
+  'POSIX_FADV_NORMAL',
+  'POSIX_FADV_RANDOM',
+  'POSIX_FADV_SEQUENTIAL',
+  'POSIX_FADV_WILLNEED',
+  'POSIX_FADV_DONTNEED',
+  'POSIX_FADV_NOREUSE',
+] as const;
+
+export const ARCH_PRCTL_CODES: ReadonlyMap<number, string> = new Map([
+  [0x1001, 'ARCH_SET_GS'],
+  [0x1002, 'ARCH_SET_FS'],
+  [0x1003, 'ARCH_GET_FS'],
+  [0x1004, 'ARCH_GET_GS'],
+  [0x1011, 'ARCH_GET_CPUID'],
+  [0x1012, 'ARCH_SET_CPUID'],
+]);
+
+export const PRCTL_OPTIONS: ReadonlyMap<number, string> = new Map([
+  [1, 'PR_SET_PDEATHSIG'],
+  [2, 'PR_GET_PDEATHSIG'],
+  [3, 'PR_GET_DUMPABLE'],
+  [4, 'PR_SET_DUMPABLE'],
+  [15, 'PR_SET_NAME'],
+  [16, 'PR_GET_NAME'],
+  [21, 'PR_GET_SECCOMP'],
+  [22, 'PR_SET_SECCOMP'],
+  [23, 'PR_CAPBSET_READ'],
+  [36, 'PR_SET_CHILD_SUBREAPER'],
+  [38, 'PR_SET_NO_NEW_PRIVS'],
+  [39, 'PR_GET_NO_NEW_PRIVS'],
+  [0x53564d41, 'PR_SET_VMA'],
+]);
+
+export const FCNTL_COMMANDS: ReadonlyMap<number, string> = new Map([
+  [0, 'F_DUPFD'],
+  [1, 'F_GETFD'],
+  [2, 'F_SETFD'],
+  [3, 'F_GETFL'],
+  [4, 'F_SETFL'],
+  [5, 'F_GETLK'],
+  [6, 'F_SETLK'],
+  [7, 'F_SETLKW'],
+  [8, 'F_SETOWN'],
+  [9, 'F_GETOWN'],
+  [1030, 'F_DUPFD_CLOEXEC'],
+  [1031, 'F_SETPIPE_SZ'],
+  [1032, 'F_GETPIPE_SZ'],
+  [1033, 'F_ADD_SEALS'],
+  [1034, 'F_GET_SEALS'],
+]);
+
 /** `si_code` by signal, and those of every signal. */
 const SEGV_CODES = [undefined, 'SEGV_MAPERR', 'SEGV_ACCERR', 'SEGV_BNDERR', 'SEGV_PKUERR'];
 const BUS_CODES = [undefined, 'BUS_ADRALN', 'BUS_ADRERR', 'BUS_OBJERR'];

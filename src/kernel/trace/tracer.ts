@@ -4,17 +4,13 @@ import { errorText } from '../abi/error-text.js';
 import { signalName } from '../abi/signal.js';
 import { syscallName } from '../abi/syscall-names.js';
 import type { SignalObserver } from '../signal/delivery.js';
-import type { SyscallRow } from '../syscalls/row.js';
+import type { ArgumentFormat, SyscallRow } from '../syscalls/row.js';
 import type { Dispatcher, SyscallTable } from '../syscalls/dispatcher.js';
 import type { Task } from '../task/task.js';
 import { signalCodeName } from './flag-names.js';
-import {
-  formatArgument,
-  formatHex,
-  formatList,
-  formatPointer,
-  type ArgumentIndex,
-} from './format-argument.js';
+import { formatHex, formatPointer, type ArgumentIndex } from './decoding.js';
+import { formatArgument, isOutput } from './format-argument.js';
+import { formatList } from './structure-formats.js';
 
 /** Column of the equals sign. */
 const RESULT_COLUMN = 40;
@@ -36,7 +32,7 @@ export class Tracer {
     return (task, number) => {
       const row = this.#table[number];
       // What a call takes in is read before it runs: it may change it.
-      const before = this.#arguments(task, row, undefined);
+      const before = this.#arguments(task, row);
       if (EXIT_CALLS.has(number)) this.#call(task, number, before, '?');
       const result = dispatch(task, number);
       if (typeof result === 'number') {
@@ -81,7 +77,7 @@ export class Tracer {
     task: Task,
     number: number,
     row: SyscallRow | undefined,
-    before: readonly string[],
+    before: readonly (string | undefined)[],
     result: number,
   ): void {
     if (EXIT_CALLS.has(number)) return;
@@ -93,31 +89,43 @@ export class Tracer {
   #after(
     task: Task,
     row: SyscallRow | undefined,
-    before: readonly string[],
+    before: readonly (string | undefined)[],
     result: number,
-  ): readonly string[] {
-    if (row?.args.includes('buffer-out') !== true) return before;
-    return before.map((text, index) =>
-      row.args[index] === 'buffer-out' ? this.#argument(task, row, index, result) : text,
+  ): readonly (string | undefined)[] {
+    if (row === undefined) return before;
+    return row.args.map((format, index) =>
+      isOutput(format) ? this.#argument(task, format, index, result) : before[index],
     );
   }
 
-  #arguments(task: Task, row: SyscallRow | undefined, result: number | undefined): string[] {
+  #arguments(task: Task, row: SyscallRow | undefined): (string | undefined)[] {
     if (row !== undefined) {
-      return row.args.map((_, index) => this.#argument(task, row, index, result));
+      return row.args.map((format, index) =>
+        isOutput(format) ? undefined : this.#argument(task, format, index, undefined),
+      );
     }
     return [0, 1, 2, 3, 4, 5].map((index) =>
       formatHex(task.registers.argumentBig(index as ArgumentIndex)),
     );
   }
 
-  #argument(task: Task, row: SyscallRow, index: number, result: number | undefined): string {
-    const format = row.args[index] ?? 'hex';
-    return formatArgument(task.mm, task.registers, index as ArgumentIndex, format, result);
+  #argument(
+    task: Task,
+    format: ArgumentFormat,
+    index: number,
+    result: number | undefined,
+  ): string | undefined {
+    const decoding = {
+      mm: task.mm,
+      args: task.registers,
+      index: index as ArgumentIndex,
+      result,
+    };
+    return formatArgument(decoding, format);
   }
 
-  #call(_task: Task, number: number, parts: readonly string[], result: string): void {
-    const call = `${syscallName(number)}(${parts.join(', ')}) `;
+  #call(_task: Task, number: number, parts: readonly (string | undefined)[], result: string): void {
+    const call = `${syscallName(number)}(${parts.filter((part) => part !== undefined).join(', ')}) `;
     this.#sink(`${call.padEnd(RESULT_COLUMN)}= ${result}`);
   }
 }
