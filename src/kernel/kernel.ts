@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { FdTable } from './fs/fd-table.js';
 import type { FsContext } from './fs/fs-context.js';
 import type { GuestAddressSpace, GuestContext, GuestMemory, GuestPlatform } from './guest.js';
+import type { ExecutableOpener } from './loader/executable-file.js';
 import { checkArguments } from './loader/initial-stack.js';
 import {
   closeProgram,
@@ -129,14 +130,14 @@ export class Kernel {
 
   /** Finds and checks a program and its arguments; nothing is changed yet. @throws {ExecError} */
   openProgram(
-    fsContext: FsContext,
+    opener: ExecutableOpener,
     path: string,
     argv: readonly string[],
     env: readonly string[],
     process: Process,
   ): ProgramFile {
     const maxAddress = this.platform.maxUserAddress;
-    const program = openProgram(fsContext, path, argv, maxAddress);
+    const program = openProgram(opener, path, argv, maxAddress);
     try {
       checkArguments(program.argv, env, process.limits.soft(Rlimit.Stack));
       return program;

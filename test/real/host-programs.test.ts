@@ -44,6 +44,12 @@ describeKvm('programs of the host, linked dynamically', () => {
     expect((await expectSameAsNative(['/usr/bin/env', '/missing'])).status).toBe(127);
   });
 
+  it('a shell executes itself by /proc/self/exe, and what it has open', async () => {
+    const script = 'exec 7<"$1"; exec /proc/self/exe -c \'exec /proc/self/fd/7 "$@"\' sh one two';
+    const native = await expectSameAsNative(['/bin/dash', '-c', script, 'sh', '/bin/echo']);
+    expect(native.stdout.toString()).toBe('one two\n');
+  });
+
   it('date -u -d @0', async () => {
     const native = await expectSameAsNative(['/bin/date', '-u', '-d', '@0']);
     expect(native.stdout.toString()).toBe('Thu Jan  1 00:00:00 UTC 1970\n');

@@ -114,6 +114,7 @@ function executable(inode: RegularInode, location: Location): ExecutableFile {
     },
     size: record.size,
     path,
+    location,
     readAt: (offset, into) => inode.readAt(into, offset),
     close: () => {
       if (open) {

@@ -29,11 +29,6 @@ export class MountNamespace {
     this.root = { mount, dentry: mount.root };
   }
 
-  /** A walk of its own, for what happens while `walk` is under way. */
-  freshWalk(): PathWalk {
-    return new PathWalk(this.mounts);
-  }
-
   /** Mounts at an absolute path, whose missing directories appear in memory. @throws {Error} where that fails */
   mountAt(path: string, fs: FileSystem, options: MountOptions = {}): Mount {
     const place = this.#makeDirectories(path);

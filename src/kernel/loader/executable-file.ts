@@ -1,4 +1,5 @@
 /** What execve(2) needs of a file. The file system opens it. */
+import type { Location } from '../fs/location.js';
 import type { MappedFile } from '../mm/mappable.js';
 
 export interface ExecutableFile {
@@ -6,8 +7,10 @@ export interface ExecutableFile {
   readonly mapped: MappedFile;
   /** Bytes in the file. */
   readonly size: number;
-  /** Absolute path inside the guest, links resolved, as /proc/PID/exe shows it. */
+  /** Absolute path inside the guest, links resolved. */
   readonly path: string;
+  /** What /proc/PID/exe leads to. */
+  readonly location?: Location;
   /** Copies from byte `offset` on; bytes copied (less only at the end of the file), or -errno. */
   readAt(offset: number, into: Uint8Array): number;
   close(): void;

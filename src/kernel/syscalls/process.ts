@@ -80,7 +80,9 @@ async function execute(
   const context = kernel.platform.newContext();
   let replaced = false;
   try {
-    const program = kernel.openProgram(task.fsContext, path, argv, env, process);
+    // Looked up on the task's behalf: its permissions count, and /proc/self is its own.
+    const opener = { openExecutable: (name: string) => task.fsContext.openExecutable(name, task) };
+    const program = kernel.openProgram(opener, path, argv, env, process);
     const { mm, loaded } = await kernel.loadInto(program, env, process.limits, task.credentials);
     const old = { mm: task.mm, context: task.context };
     task.mm = mm;

@@ -1,6 +1,7 @@
 /** What the threads of a process share besides memory and files. */
 import { SiCode, Signo } from '../abi/signal.js';
 import { defaultAction } from '../signal/default-action.js';
+import type { Location } from '../fs/location.js';
 import type { ProgramFile } from '../loader/load-program.js';
 import { PendingSignals } from '../signal/pending-signals.js';
 import { SignalActions } from '../signal/signal-actions.js';
@@ -14,8 +15,8 @@ import type { Task } from './task.js';
 const COMM_LENGTH = 15;
 
 export class Process {
-  /** Absolute path of the program, for /proc/PID/exe. */
-  executablePath = '';
+  /** Where the program is, for /proc/PID/exe. */
+  executable: Location | undefined;
   argv: readonly string[] = [];
   env: readonly string[] = [];
   /** At most 15 bytes, prctl(PR_SET_NAME). */
@@ -47,7 +48,7 @@ export class Process {
   /** Names the process after the program that it now runs. */
   become(program: ProgramFile, env: readonly string[]): void {
     const { name, argv, file } = program;
-    this.executablePath = file.path;
+    this.executable = file.location;
     this.argv = argv;
     this.env = env;
     this.comm = name.slice(name.lastIndexOf('/') + 1).slice(0, COMM_LENGTH);

@@ -57,6 +57,26 @@ describe('/proc', () => {
     expect(guest.cwd()).toBe('/proc/1');
   });
 
+  test('exe leads to the program, whatever became of its name', () => {
+    guest.writeFile('/prog', 'x');
+    guest.ok('chmod', '/prog', 0o755);
+    const file = guest.task.fsContext.openExecutable('/prog', guest.task);
+    guest.task.process.executable = typeof file === 'number' ? undefined : file.location;
+    expect(guest.readLink('/proc/self/exe')).toBe('/prog');
+    guest.ok('unlink', '/prog');
+    guest.ok('symlink', '/proc/self/exe', '/prog');
+    expect(guest.readLink('/proc/self/exe')).toBe('/prog (deleted)');
+    expect(guest.readFile('/proc/self/exe')).toBe('x');
+    expect(guest.readFile('/prog')).toBe('x');
+  });
+
+  test('what the caller has open can be executed', () => {
+    guest.ok('chmod', '/file', 0o755);
+    const fd = guest.ok('open', '/file', 0, 0);
+    const file = guest.task.fsContext.openExecutable(`/proc/self/fd/${String(fd)}`, guest.task);
+    expect(file).toMatchObject({ size: 1 });
+  });
+
   test('fd leads to open files', () => {
     const fd = guest.ok('open', '/file', 0, 0);
     expect(guest.readLink(`/proc/self/fd/${String(fd)}`)).toBe('/file');

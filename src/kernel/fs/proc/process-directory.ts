@@ -4,7 +4,6 @@ import { O } from '../../abi/fcntl.js';
 import type { Task } from '../../task/task.js';
 import type { Caller } from '../caller.js';
 import type { Inode, MagicTarget } from '../inode.js';
-import { Walk } from '../path-walk.js';
 import { displayPath } from '../place-name.js';
 import { mountInfo } from './mount-files.js';
 import {
@@ -114,14 +113,14 @@ function placeLink(
 }
 
 function executableLink(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
-  const text = (): string => task.process.executablePath;
-  const follow = (caller: Caller): MagicTarget => {
-    const context = task.fsContext;
-    const { namespace } = context;
-    // The walk under way goes on after this one.
-    const walk = namespace.freshWalk();
-    const error = walk.run(caller, namespace.root, namespace.root, text(), Walk.Follow);
-    return error < 0 ? error : { location: walk.location };
+  const text = (): string | number => {
+    const { executable } = task.process;
+    return executable === undefined ? -Errno.ENOENT : displayPath(executable);
+  };
+  // Not by its name: that may be gone, or lead back here.
+  const follow = (): MagicTarget => {
+    const { executable } = task.process;
+    return executable === undefined ? -Errno.ENOENT : { location: executable };
   };
   return new ProcLink(fs, path, owner, text, follow);
 }
