@@ -4,6 +4,9 @@
  *
  * A context goes back to the vCPU it last ran on if that is free: its extended state is there still. Contexts
  * beyond the pool wait in turn, and while one waits, whoever has run for a slice is asked to come out.
+ *
+ * A context that is told of a preemption keeps its vCPU for a turn of the event loop: it has to enter once more to
+ * get on, and if others came in between, they would preempt each other for ever.
  */
 import {
   native,
@@ -11,6 +14,7 @@ import {
   type NativeMachine,
   type NativeSpace,
 } from '../host/native.js';
+import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 
 const SLICE_MS = 10;
@@ -30,6 +34,8 @@ export class VcpuPool {
   readonly #machine: NativeMachine;
   /** Job of each vCPU: undefined while idle, null until the vCPU is made. */
   readonly #jobs: (Job | undefined | null)[];
+  /** Context that alone may claim the vCPU. */
+  readonly #reserved: (NativeContext | undefined)[] = [];
   readonly #waiting: Job[] = [];
   #slices: NodeJS.Timeout | undefined;
   #closed = false;
@@ -58,7 +64,7 @@ export class VcpuPool {
     cpu: number,
     budget: number,
   ): number {
-    const vcpu = this.#claim(context.cpu);
+    const vcpu = this.#claim(context);
     return this.#machine.runSync(
       vcpu < 0 ? this.#evict() : vcpu,
       context,
@@ -78,7 +84,8 @@ export class VcpuPool {
   ): Promise<number> {
     return new Promise((settle, fail) => {
       const job = { context, space, registers, cpu, settle, fail, startedAt: 0 };
-      const vcpu = this.#waiting.length > 0 ? -1 : this.#claim(context.cpu);
+      const mayEnter = this.#waiting.length === 0 || this.#reserved[context.cpu] === context;
+      const vcpu = mayEnter ? this.#claim(context) : -1;
       if (vcpu >= 0) {
         this.#start(vcpu, job);
         return;
@@ -123,15 +130,28 @@ export class VcpuPool {
     });
   }
 
-  /** A free vCPU, made if need be, `preferred` if it is free; or -1. */
-  #claim(preferred: number): number {
-    if (preferred >= 0 && this.#jobs[preferred] === undefined) return preferred;
-    let idle = this.#jobs.indexOf(undefined);
-    if (idle < 0) {
-      idle = this.#jobs.indexOf(null);
-      if (idle >= 0) this.#create(idle);
+  /** A free vCPU, made if need be, the one that `context` last ran on if it can be; or -1. */
+  #claim(context: NativeContext): number {
+    const free = (vcpu: number): boolean =>
+      vcpu in this.#jobs &&
+      this.#jobs[vcpu] === undefined &&
+      (this.#reserved[vcpu] ?? context) === context;
+    let vcpu = free(context.cpu) ? context.cpu : this.#jobs.findIndex((_, at) => free(at));
+    if (vcpu < 0) {
+      vcpu = this.#jobs.indexOf(null);
+      if (vcpu >= 0) this.#create(vcpu);
     }
-    return idle;
+    if (vcpu >= 0) this.#reserved[vcpu] = undefined;
+    return vcpu;
+  }
+
+  #reserve(vcpu: number, context: NativeContext): void {
+    this.#reserved[vcpu] = context;
+    setImmediate(() => {
+      if (this.#reserved[vcpu] !== context) return;
+      this.#reserved[vcpu] = undefined;
+      this.#startWaiting();
+    });
   }
 
   #create(vcpu: number): void {
@@ -156,12 +176,8 @@ export class VcpuPool {
     const result = this.#machine.finish(vcpu, job.registers);
     if (result === undefined) return;
     this.#jobs[vcpu] = undefined;
-    const next = this.#waiting.shift();
-    if (next) this.#start(vcpu, next);
-    if (this.#waiting.length === 0) {
-      clearInterval(this.#slices);
-      this.#slices = undefined;
-    }
+    if (result === SwitchResult.CpuPreempted) this.#reserve(vcpu, job.context);
+    else this.#startWaiting();
     this.#settle(job, result);
   }
 
@@ -189,11 +205,15 @@ export class VcpuPool {
 
   #startWaiting(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
-      const vcpu = this.#claim(this.#waiting[0]?.context.cpu ?? -1);
-      const job = vcpu < 0 ? undefined : this.#waiting.shift();
-      if (!job) return;
+      const job = this.#waiting[0] as Job;
+      const vcpu = this.#claim(job.context);
+      if (vcpu < 0) return;
+      this.#waiting.shift();
       this.#start(vcpu, job);
     }
+    if (this.#waiting.length > 0) return;
+    clearInterval(this.#slices);
+    this.#slices = undefined;
   }
 
   #endSlices(): void {
