@@ -56,6 +56,10 @@ describeKvm('busybox, linked statically', () => {
     expect((await expectSameAsNative([bb, 'false'])).status).toBe(1);
   });
 
+  it('id, which shows the supplementary groups alone', async () => {
+    await expectSameAsNative([bb, 'id']);
+  });
+
   it('an applet that does not exist', async () => {
     expect((await expectSameAsNative([bb, 'no-such-applet'])).status).toBe(127);
   });

@@ -61,6 +61,8 @@ describeKvm('programs of the host, linked dynamically', () => {
 
   it.each([
     ['/bin/true'],
+    ['/bin/bash', '-c', 'mapfile -t lines < /etc/passwd; echo "${#lines[@]} $0"', 'name'],
+    ['/usr/bin/nice', '-n', '5', 'nice'],
     ['/bin/cat', '/proc/self/comm'],
     ['/usr/bin/id'],
     ['/bin/pwd'],

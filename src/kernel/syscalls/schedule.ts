@@ -8,7 +8,6 @@ import type { SyscallRow } from './row.js';
 /** Bytes of the kernel's CPU mask. */
 const MASK_SIZE = 8;
 const MAX_CPUS = 64;
-const PRIO_USER = 2;
 
 function isSelf(task: Task, pid: number): boolean {
   return pid === 0 || pid === task.tid || pid === task.pid;
@@ -44,11 +43,31 @@ function sysGetcpu(task: Task, args: Registers): number {
   return nodeAt === 0 ? 0 : task.mm.write(nodeAt, new Uint8Array(4));
 }
 
-/** getpriority(2): 20 minus the nice value, which is 0. */
-function sysGetpriority(task: Task, args: Registers): number {
+/** Whether getpriority(2) and setpriority(2) mean the caller: 0, or -errno. */
+function checkPriorityTarget(task: Task, args: Registers): number {
   const [which, who] = [args.argumentInt(0), args.argumentInt(1)];
-  if (which < 0 || which > PRIO_USER) return -Errno.EINVAL;
-  return which !== 0 || isSelf(task, who) ? 20 : -Errno.ESRCH;
+  const self = [
+    isSelf(task, who),
+    who === 0 || who === task.process.processGroup,
+    who === 0 || who === task.credentials.uid,
+  ][which];
+  if (self === undefined) return -Errno.EINVAL;
+  return self ? 0 : -Errno.ESRCH;
+}
+
+/** 20 minus the nice value, so that no result is negative. */
+function sysGetpriority(task: Task, args: Registers): number {
+  const error = checkPriorityTarget(task, args);
+  return error < 0 ? error : 20 - task.process.nice;
+}
+
+function sysSetpriority(task: Task, args: Registers): number {
+  const error = checkPriorityTarget(task, args);
+  if (error < 0) return error;
+  const nice = Math.min(Math.max(args.argumentInt(2), -20), 19);
+  if (nice < task.process.nice && task.credentials.euid !== 0) return -Errno.EACCES;
+  task.process.nice = nice;
+  return 0;
 }
 
 function sysGetparam(task: Task, args: Registers): number {
@@ -86,7 +105,15 @@ export const rows: readonly SyscallRow[] = [
     handler: sysGetpriority,
     args: ['int', 'int'],
     support: 'partial',
-    missing: 'nice values',
+    missing: 'other processes than the caller',
+  },
+  {
+    number: 141,
+    name: 'setpriority',
+    handler: sysSetpriority,
+    args: ['int', 'int', 'int'],
+    support: 'partial',
+    missing: 'it is told and has no effect',
   },
   {
     number: 143,

@@ -11,6 +11,7 @@ import type { SyscallRow } from './row.js';
 import { rows as scheduleRows } from './schedule.js';
 import { rows as signalRows } from './signal.js';
 import { rows as signalWaitRows } from './signal-wait.js';
+import { rows as socketRows } from './socket.js';
 import { rows as systemRows } from './system.js';
 import { rows as timeRows } from './time.js';
 
@@ -25,6 +26,7 @@ export const rows: readonly SyscallRow[] = [
   ...scheduleRows,
   ...signalRows,
   ...signalWaitRows,
+  ...socketRows,
   ...systemRows,
   ...timeRows,
 ];

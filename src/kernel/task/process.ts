@@ -24,6 +24,8 @@ export class Process {
   parentPid = 0;
   processGroup: number;
   session: number;
+  /** setpriority(2): told, and of no effect. */
+  nice = 0;
   exitStatus: ExitStatus | undefined;
   readonly limits = new ResourceLimits();
   readonly actions = new SignalActions();

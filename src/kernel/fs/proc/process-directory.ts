@@ -71,6 +71,8 @@ export function processDirectory(fs: ProcFs, path: string, task: Task): Inode {
     'maps',
     guarded(() => mapsText(task)),
   );
+  // Nobody logged in.
+  file('loginuid', () => '4294967295', 0o644);
   file('mountinfo', (caller) => mountInfo(fs.namespace, caller));
   file('mounts', (caller) => fs.mounts(caller));
   file('oom_score_adj', () => '0\n', 0o644);

@@ -91,7 +91,7 @@ export function statText(task: Task): string {
   const head = [state, process.parentPid, group, process.session, 0, -1, 4194304];
   const faults = [0, 0, 0, 0];
   const times = [ticks, 0, 0, 0];
-  const schedule = [20, 0, Math.max(1, process.tasks.size), 0, started];
+  const schedule = [20 + process.nice, process.nice, Math.max(1, process.tasks.size), 0, started];
   const memory = [mm.totalBytes, Math.floor(mm.residentBytes / PAGE_SIZE), RSS_LIMIT];
   const layout = [program.startCode, program.endCode, program.startStack, 0, 0];
   const signals = [0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0];
