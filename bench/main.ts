@@ -6,9 +6,10 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 
 import { diagnose, type Diagnosis } from '../src/diagnosis.js';
+import { memoryRows } from './kvm-memory.js';
 import { switchRows } from './kvm-switch.js';
 import { cpuRows, nativeGetpid, startRows } from './programs.js';
-import { kvmRaw } from './raw/kvm-raw.js';
+import { kvmRaw, ptraceRows } from './raw/raw-rows.js';
 import { measure, type Group } from './sampler.js';
 import { summarise, type Summary } from './statistics.js';
 
@@ -19,6 +20,8 @@ const SAMPLES = 10;
 const groups: readonly Group[] = [
   { rounds: 20, rows: [nativeGetpid] },
   { rounds: 50, rows: [kvmRaw(SAMPLES, BATCH), ...switchRows(SAMPLES, BATCH)] },
+  { rounds: 20, rows: ptraceRows(SAMPLES, BATCH) },
+  { rounds: 20, rows: memoryRows(SAMPLES) },
   { rounds: 10, rows: cpuRows },
   { rounds: 20, rows: startRows },
 ];
