@@ -1,16 +1,20 @@
 /** Copying between descriptors inside the kernel: sendfile(2), copy_file_range(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { MAX_RW_COUNT, O } from '../abi/fcntl.js';
+import { O } from '../abi/fcntl.js';
 import { Poll, POLL_WRITABLE } from '../abi/poll.js';
 import { Signo } from '../abi/signal.js';
 import type { OpenFile } from '../fs/open-file.js';
 import type { Task } from '../task/task.js';
 import { readLong } from '../time/timespec.js';
 import { usableFile } from './file-descriptor-argument.js';
+import { SLICE } from './file-slices.js';
 import { AT_POSITION } from './file-transfer.js';
 import { waitForFile } from './file-wait.js';
 import type { SyscallResult, SyscallRow } from './row.js';
+
+/** What one call copies at most: callers go on after a short count, and the host's process is not held up. */
+const MAX_COPY = 8 * SLICE;
 
 const chunk = new Uint8Array(128 * 1024);
 
@@ -92,7 +96,7 @@ function sysSendfile(task: Task, args: Registers): SyscallResult {
   const copy: Copy = {
     source,
     target,
-    length: Math.min(args.argument(3), MAX_RW_COUNT),
+    length: Math.min(args.argument(3), MAX_COPY),
     from: offset === AT_POSITION ? source.position : offset,
     to: AT_POSITION,
     done: 0,
@@ -147,7 +151,7 @@ function sysCopyFileRange(task: Task, args: Registers): number {
   const copy: Copy = {
     source,
     target,
-    length: Math.min(args.argument(4), MAX_RW_COUNT),
+    length: Math.min(args.argument(4), MAX_COPY),
     from: from === AT_POSITION ? source.position : from,
     to: to === AT_POSITION ? target.position : to,
     done: 0,

@@ -5,14 +5,8 @@ import { MAX_RW_COUNT } from '../abi/fcntl.js';
 import type { OpenFile } from '../fs/open-file.js';
 import type { Task } from '../task/task.js';
 import { usableFile } from './file-descriptor-argument.js';
-import {
-  AT_POSITION,
-  readInto,
-  readVector,
-  transferIn,
-  transferOut,
-  writeFrom,
-} from './file-transfer.js';
+import { SLICE } from './file-slices.js';
+import { AT_POSITION, readInto, readVector, transferIn, transferOut } from './file-transfer.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 /** Flags of preadv2(2) that there are; all of them ask for what happens anyway or may be left undone. */
@@ -46,6 +40,9 @@ function sysRead(task: Task, args: Registers): SyscallResult {
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
   if (length === 0) {
     return emptyRead(file);
+  }
+  if (length > SLICE) {
+    return transferIn(task, file, [{ address, length }], AT_POSITION);
   }
   const count = readInto(task, file, address, length, AT_POSITION);
   if (count !== -Errno.EAGAIN || file.nonBlocking) {
@@ -92,6 +89,9 @@ function sysPread(task: Task, args: Registers): SyscallResult {
     return -Errno.EFAULT;
   }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
+  if (length > SLICE) {
+    return transferIn(task, file, [{ address, length }], offset);
+  }
   return length === 0 ? emptyRead(file) : readInto(task, file, address, length, offset);
 }
 
@@ -112,7 +112,7 @@ function sysPwrite(task: Task, args: Registers): SyscallResult {
     return -Errno.EFAULT;
   }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
-  return length === 0 ? 0 : writeFrom(task, file, address, length, offset);
+  return length === 0 ? 0 : transferOut(task, file, [{ address, length }], offset);
 }
 
 function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: number): SyscallResult {

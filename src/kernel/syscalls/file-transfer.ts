@@ -5,14 +5,9 @@ import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Signo } from '../abi/signal.js';
 import type { OpenFile } from '../fs/open-file.js';
 import type { Task } from '../task/task.js';
+import { lengthOf, moveSlices, type Segment, SLICE } from './file-slices.js';
 import { waitForFile } from './file-wait.js';
 import type { SyscallResult } from './row.js';
-
-/** A part of a vector, as struct iovec. */
-export interface Segment {
-  readonly address: number;
-  readonly length: number;
-}
 
 /** Used only until the next transfer: never held while something is awaited. */
 const chunk = new Uint8Array(256 * 1024);
@@ -142,11 +137,28 @@ export function transferIn(
   segments: readonly Segment[],
   offset: number,
 ): SyscallResult {
+  if (lengthOf(segments) > SLICE) {
+    return readSlices(task, file, segments, offset);
+  }
   const count = readSegments(task, file, segments, offset);
   if (count !== -Errno.EAGAIN || file.nonBlocking) {
     return count;
   }
   return readLater(task, file, segments, offset);
+}
+
+/** Only the first bytes are waited for. */
+function readSlices(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+): SyscallResult {
+  return moveSlices(task, file, segments, (slice, done) =>
+    done === 0
+      ? transferIn(task, file, slice, offset)
+      : readSegments(task, file, slice, offset === AT_POSITION ? AT_POSITION : offset + done),
+  );
 }
 
 async function readLater(
@@ -179,11 +191,25 @@ export function transferOut(
   segments: readonly Segment[],
   offset: number,
 ): SyscallResult {
+  if (lengthOf(segments) > SLICE) {
+    return writeSlices(task, file, segments, offset);
+  }
   const { done, error } = writeSegments(task, file, segments, offset, 0);
   if (error === -Errno.EAGAIN && !file.nonBlocking) {
     return writeLater(task, file, segments, offset, done);
   }
   return finishWrite(task, done, error);
+}
+
+function writeSlices(
+  task: Task,
+  file: OpenFile,
+  segments: readonly Segment[],
+  offset: number,
+): SyscallResult {
+  return moveSlices(task, file, segments, (slice, done) =>
+    transferOut(task, file, slice, offset === AT_POSITION ? AT_POSITION : offset + done),
+  );
 }
 
 function finishWrite(task: Task, done: number, error: number): number {

@@ -13,7 +13,7 @@ const SYNC_BUDGET = 1000;
 /** Milliseconds that calls in quick succession may keep the event loop waiting. */
 const TURN_INTERVAL = 4;
 /** Calls between two looks at the clock. */
-const CALLS_PER_LOOK = 32;
+const CALLS_PER_LOOK = 4;
 /** A guest that ran so many milliseconds without a call is computing: switches stay asynchronous. */
 const COMPUTING = 1;
 const PAGE_FAULT_VECTOR = 14;

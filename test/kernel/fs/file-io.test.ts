@@ -68,17 +68,62 @@ describe('errors', () => {
     expect(guest.ok('lseek', fd, 0, 1)).toBe(110);
   });
 
-  test('huge lengths cost nothing', () => {
+  test('huge lengths cost nothing', async () => {
     const fd = guest.ok('open', '/file', 2, 0);
     const huge = 2n ** 62n;
     const large = 2n ** 46n;
     expect(guest.call('read', fd, MEMORY_START, huge)).toBe('EFAULT');
     expect(guest.ok('read', fd, MEMORY_START, large)).toBe(1000);
     const sink = guest.ok('open', '/dev/null', 1, 0);
-    expect(guest.ok('write', sink, MEMORY_START, large)).toBe(MEMORY_SIZE);
+    expect(await guest.async('write', sink, MEMORY_START, large)).toBe(MEMORY_SIZE);
     expect(guest.ok('pread64', fd, MEMORY_START, large, 2n ** 62n)).toBe(0);
     expect(guest.call('ftruncate', fd, huge)).toBe('EFBIG');
     expect(guest.call('poll', MEMORY_START, 0xffffffff, 0)).toBe('EINVAL');
+  });
+});
+
+describe('a long transfer', () => {
+  const PARTS = 96;
+  const PART = 65536;
+
+  /** A vector of 6 MiB, all of it in one place. */
+  function vector(): number {
+    const bytes = new BigUint64Array(PARTS * 2);
+    for (let at = 0; at < bytes.length; at += 2) {
+      bytes[at] = BigInt(MEMORY_START);
+      bytes[at + 1] = BigInt(PART);
+    }
+    return guest.put(new Uint8Array(bytes.buffer));
+  }
+
+  test.each([
+    ['readv', '/dev/zero'],
+    ['writev', '/dev/null'],
+  ])('by %s leaves turns to others', async (call, path) => {
+    const fd = guest.ok('open', path, 2, 0);
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    expect(await guest.async(call, fd, vector(), PARTS)).toBe(PARTS * PART);
+    clearImmediate(next);
+    expect(turns).toBeGreaterThan(1);
+  });
+
+  test('goes on where the slice before ended', async () => {
+    const fd = guest.ok('open', '/new', 0o102, 0o644);
+    expect(await guest.async('pwritev', fd, vector(), PARTS, 100, 0)).toBe(PARTS * PART);
+    expect(guest.ok('lseek', fd, 0, 2)).toBe(PARTS * PART + 100);
+    expect(await guest.async('preadv', fd, vector(), PARTS, 101, 0)).toBe(PARTS * PART - 1);
+  });
+
+  test('is cut short by a signal', async () => {
+    const fd = guest.ok('open', '/dev/zero', 0, 0);
+    const reading = guest.async('readv', fd, vector(), PARTS);
+    guest.task.sendSignal(15);
+    expect(await reading).toBe(2 * 1024 * 1024);
   });
 });
 
