@@ -6,10 +6,27 @@ import type { Task } from '../task/task.js';
 import { after } from '../time/timeout.js';
 import { readTimespec, writeTimespec } from '../time/timespec.js';
 
-/** A file, and the events that matter. */
-export interface Interest {
-  readonly file: OpenFile;
-  readonly events: number;
+/** Files, and the events of each that matter. A guest may name one file a million times. */
+export class Interests {
+  readonly files = new Map<OpenFile, number>();
+
+  add(file: OpenFile, events: number): void {
+    this.files.set(file, (this.files.get(file) ?? 0) | events);
+  }
+}
+
+/** What holds of files during one look at them: each is asked once. */
+export class Readiness {
+  readonly #events = new Map<OpenFile, number>();
+
+  of(file: OpenFile): number {
+    let events = this.#events.get(file);
+    if (events === undefined) {
+      events = file.poll();
+      this.#events.set(file, events);
+    }
+    return events;
+  }
 }
 
 /**
@@ -18,12 +35,12 @@ export interface Interest {
  */
 export async function waitForAny(
   task: Task,
-  interests: readonly Interest[],
+  { files }: Interests,
   milliseconds: number,
   evaluate: () => number,
 ): Promise<number> {
   const state = { expired: false, wake: (): void => undefined };
-  const stops = interests.map(({ file, events }) => {
+  const stops = [...files].map(([file, events]) => {
     file.incRef();
     return file.watch(events, () => {
       state.wake();
@@ -58,7 +75,7 @@ export async function waitForAny(
     for (const stop of stops) {
       stop();
     }
-    for (const { file } of interests) {
+    for (const file of files.keys()) {
       file.decRef();
     }
   }

@@ -4,7 +4,14 @@ import { Errno } from '../abi/errno.js';
 import { Poll, POLLFD_SIZE } from '../abi/poll.js';
 import type { Task } from '../task/task.js';
 import { descriptorLimit } from './file-descriptor-argument.js';
-import { applyMask, deadlineOf, type Interest, waitForAny, writeRemaining } from './poll-wait.js';
+import {
+  applyMask,
+  deadlineOf,
+  Interests,
+  Readiness,
+  waitForAny,
+  writeRemaining,
+} from './poll-wait.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 /** Told of whatever was asked for. */
@@ -13,23 +20,24 @@ const ALWAYS = Poll.ERR | Poll.HUP | Poll.NVAL;
 /** Fills the `revents`; gives how many are not 0. */
 function evaluate(task: Task, table: Buffer): number {
   let ready = 0;
+  const readiness = new Readiness();
   for (let at = 0; at < table.length; at += POLLFD_SIZE) {
     const fd = table.readInt32LE(at);
     const wanted = table.readInt16LE(at + 4) | ALWAYS;
     const file = fd < 0 ? undefined : task.files.get(fd);
-    const holds = fd < 0 ? 0 : file === undefined ? Poll.NVAL : file.poll() & wanted;
+    const holds = fd < 0 ? 0 : file === undefined ? Poll.NVAL : readiness.of(file) & wanted;
     table.writeInt16LE(holds, at + 6);
     ready += holds === 0 ? 0 : 1;
   }
   return ready;
 }
 
-function interestsOf(task: Task, table: Buffer): Interest[] {
-  const interests: Interest[] = [];
+function interestsOf(task: Task, table: Buffer): Interests {
+  const interests = new Interests();
   for (let at = 0; at < table.length; at += POLLFD_SIZE) {
     const file = task.files.get(table.readInt32LE(at));
     if (file !== undefined) {
-      interests.push({ file, events: table.readInt16LE(at + 4) | ALWAYS });
+      interests.add(file, table.readInt16LE(at + 4) | ALWAYS);
     }
   }
   return interests;

@@ -5,7 +5,14 @@ import { SELECT_EXCEPT, SELECT_READ, SELECT_WRITE } from '../abi/poll.js';
 import type { Task } from '../task/task.js';
 import { putTimeval, readTimeval } from '../time/timespec.js';
 import { readUnsigned } from './file-transfer.js';
-import { applyMask, deadlineOf, type Interest, waitForAny, writeRemaining } from './poll-wait.js';
+import {
+  applyMask,
+  deadlineOf,
+  Interests,
+  Readiness,
+  waitForAny,
+  writeRemaining,
+} from './poll-wait.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 /** Descriptors that a set can hold: more than any table has. */
@@ -56,6 +63,7 @@ function* members(set: Buffer, count: number): Generator<number> {
 /** Number of descriptors that are ready, over all sets; -EBADF for one that is not open. */
 function evaluate(task: Task, { wanted, ready, count }: Sets): number {
   let total = 0;
+  const readiness = new Readiness();
   for (const [kind, set] of wanted.entries()) {
     ready[kind]?.fill(0);
     for (const fd of members(set, count)) {
@@ -63,7 +71,7 @@ function evaluate(task: Task, { wanted, ready, count }: Sets): number {
       if (file === undefined) {
         return -Errno.EBADF;
       }
-      if (file.poll() & (EVENTS[kind] ?? 0)) {
+      if (readiness.of(file) & (EVENTS[kind] ?? 0)) {
         const out = ready[kind];
         out?.writeUInt8(out.readUInt8(fd >> 3) | (1 << (fd & 7)), fd >> 3);
         total++;
@@ -73,13 +81,13 @@ function evaluate(task: Task, { wanted, ready, count }: Sets): number {
   return total;
 }
 
-function interestsOf(task: Task, { wanted, count }: Sets): Interest[] {
-  const interests: Interest[] = [];
+function interestsOf(task: Task, { wanted, count }: Sets): Interests {
+  const interests = new Interests();
   for (const [kind, set] of wanted.entries()) {
     for (const fd of members(set, count)) {
       const file = task.files.get(fd);
       if (file !== undefined) {
-        interests.push({ file, events: EVENTS[kind] ?? 0 });
+        interests.add(file, EVENTS[kind] ?? 0);
       }
     }
   }

@@ -8,6 +8,7 @@ import { openHostStdio } from '../../../src/kernel/fs/host-stdio.js';
 import { SourceFile } from '../../../src/kernel/fs/source-file.js';
 import { Errno } from '../../../src/kernel/abi/errno.js';
 import { Signo } from '../../../src/kernel/abi/signal.js';
+import { Rlimit } from '../../../src/kernel/task/resource-limits.js';
 import { Guest, HostTree, MEMORY_START } from './guest.js';
 
 let host: HostTree;
@@ -199,6 +200,25 @@ describe('host descriptors', () => {
     setTimeout(() => writeSync(writing, 'from the host'), 10);
     expect(await later).toBe(13);
     expect(guest.get(MEMORY_START, 13).toString()).toBe('from the host');
+    guest.ok('close', fd);
+    closeSync(reading);
+    closeSync(writing);
+  });
+
+  test('are watched once, however often poll names them', async () => {
+    const [reading, writing] = hostPipe();
+    const fd = guest.task.files.allocate(openHostStdio(reading));
+    const times = 100_000;
+    guest.task.process.limits.set(Rlimit.Nofile, { soft: times, hard: times });
+    const table = Buffer.alloc(times * 8);
+    for (let at = 0; at < table.length; at += 8) {
+      table.writeInt32LE(fd, at);
+      table.writeInt16LE(1, at + 4);
+    }
+    guest.mm.copyOut(MEMORY_START, table);
+    setTimeout(() => writeSync(writing, 'x'), 10);
+    // A watcher for each would take minutes.
+    expect(await guest.async('poll', MEMORY_START, times, -1)).toBe(times);
     guest.ok('close', fd);
     closeSync(reading);
     closeSync(writing);
