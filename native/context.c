@@ -79,6 +79,24 @@ int rf_context_set_xsave(struct rf_context *context, const void *xsave) {
   return 0;
 }
 
+/* KVM refuses an area with a component that it does not support, and nothing else says which those are. */
+uint32_t rf_find_state_components(int vcpu) {
+  struct rf_context probe;
+  uint32_t found = 0;
+  for (uint32_t component = 1; component <= XSTATE_KNOWN; component <<= 1) {
+    rf_context_init(&probe);
+    probe.xsave.region[XSAVE_XSTATE_BV] = XSTATE_KNOWN;
+    if ((component & XSTATE_KNOWN) && rf_context_put_xsave(&probe, vcpu, component) == 0)
+      found |= component;
+  }
+  return found;
+}
+
+int rf_context_put_xsave(struct rf_context *context, int vcpu, uint32_t known) {
+  context->xsave.region[XSAVE_XSTATE_BV] &= known;
+  return rf_kvm_set_xsave(vcpu, &context->xsave);
+}
+
 void rf_context_detach(struct rf_context *context) {
   if (context->loaded)
     context->loaded->loaded = NULL;

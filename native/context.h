@@ -22,6 +22,10 @@ struct rf_context {
 };
 
 void rf_context_init(struct rf_context *context);
+/* State components that KVM_SET_XSAVE takes on `vcpu`, which loses its extended state. */
+uint32_t rf_find_state_components(int vcpu);
+/* Moves its extended state into `vcpu`, but components that are not `known`, which become initial. */
+int rf_context_put_xsave(struct rf_context *context, int vcpu, uint32_t known);
 /* Forgets the vCPU that holds its state. */
 void rf_context_detach(struct rf_context *context);
 

@@ -39,6 +39,8 @@ int rf_machine_open(struct rf_machine **result, const char *device, const char *
   *stage = "vCPU";
   status = rf_machine_add_vcpu(machine, 0);
   if (status == 0)
+    machine->state_components = rf_find_state_components(machine->vcpus[0]->fd);
+  if (status == 0)
     status = rf_self_test(machine, machine->vcpus[0], stage);
   if (status < 0)
     rf_machine_close(machine);

@@ -27,7 +27,8 @@ struct rf_machine {
   enum rf_host_class host_class;
   bool smep;
   uint64_t cr4;
-  uint64_t xcr0; /* 0 where the guest's XCR0 is not ours to set */
+  uint64_t xcr0;             /* 0 where the guest's XCR0 is not ours to set */
+  uint32_t state_components; /* of the extended state, those that KVM_SET_XSAVE takes */
   bool gigabyte_pages;
   size_t run_size;
   uint8_t *system; /* RF_SYSTEM_PAGES pages, host mapping */

@@ -169,6 +169,7 @@ int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context) {
   if (vcpu->loaded == context)
     return 0;
   int status = 0;
+  context->cpu = (int32_t)vcpu->id; /* from here on: failures are asked for by it */
   if (vcpu->loaded) {
     status = rf_kvm_get_xsave(vcpu->fd, &vcpu->loaded->xsave);
     if (status < 0)
@@ -181,7 +182,7 @@ int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context) {
       return status;
     rf_context_detach(context);
   }
-  status = rf_kvm_set_xsave(vcpu->fd, &context->xsave);
+  status = rf_context_put_xsave(context, vcpu->fd, vcpu->machine->state_components);
   if (status < 0)
     return status;
   vcpu->loaded = context;

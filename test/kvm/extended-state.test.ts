@@ -101,6 +101,22 @@ describeKvm('extended state', () => {
     expect(registers.low32(Register.Rdi) & 0xffff).toBe(0x37f);
   });
 
+  it('given by a program may claim components and bits that the processor has not', () => {
+    using guest = new Guest('1: syscall\n jmp 1b', { vcpus: 1 });
+    for (const claimed of [0, 0x207, 0x2e7, 0xffffffff]) {
+      const state = guest.context.getExtendedState();
+      const words = new Uint32Array(state.buffer);
+      words.fill(0xffffffff, 128, 144);
+      words[128] = claimed;
+      words[6] = 0xffffffff; // MXCSR
+      guest.context.setExtendedState(state);
+      expect(guest.run()).toBe(SwitchResult.Syscall);
+      const fresh = guest.platform.newContext();
+      fresh.setExtendedState(state);
+      expect(guest.run(fresh, guest.start(new Registers()))).toBe(SwitchResult.Syscall);
+    }
+  });
+
   it('can be taken from one context and given to another', () => {
     using guest = new Guest(program(false), { vcpus: 1 });
     guest.registers.setNumber(Register.Rdi, 5000);
