@@ -20,8 +20,8 @@
 /* What `syscall` clears: TF, IF, DF, IOPL, NT, RF, AC, as Linux does (arch/x86/kernel/cpu/common.c). */
 #define SYSCALL_FLAG_MASK 0x57700ull
 
-/* Above those that libuv, V8 and glibc use; a real-time signal, for SIGCHLD and its like are libuv's. */
-#define KICK_SIGNAL (SIGRTMIN + 8)
+/* Nobody else's. A real-time signal would fail, and the kick with it, at RLIMIT_SIGPENDING. */
+#define KICK_SIGNAL SIGSTKFLT
 
 static struct kvm_segment segment(uint16_t selector, uint8_t type, uint8_t dpl, bool code) {
   return (struct kvm_segment){
