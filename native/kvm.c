@@ -74,11 +74,11 @@ enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf
   int status = rf_vcpu_load(vcpu, context);
   if (status < 0)
     return rf_fail(vcpu, status, 0);
-  if (budget > 0)
-    rf_watchdog_arm(&machine->watchdog, vcpu, budget);
+  if (budget > 0 && !rf_watchdog_arm(&machine->watchdog, vcpu, budget))
+    return RF_NO_THREAD;
   enum rf_result result = rf_vcpu_run(vcpu, context, space, registers, cpu);
   if (budget > 0)
-    rf_watchdog_disarm(vcpu);
+    rf_watchdog_disarm(&machine->watchdog, vcpu);
   return result;
 }
 

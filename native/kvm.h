@@ -45,6 +45,7 @@ enum rf_result {
   RF_CPU_PREEMPTED = 3,
   RF_FAILED = -1,        /* KVM refused or stopped: rf_vcpu_describe_failure says why */
   RF_BAD_REGISTERS = -2, /* a non-canonical FS or GS base */
+  RF_NO_THREAD = -3,     /* the host gives no thread that could end the switch */
 };
 
 struct rf_machine;

@@ -1,5 +1,6 @@
 #include "kvm_machine.h"
 
+#include <cerrno>
 #include <cstring>
 
 namespace {
@@ -128,6 +129,11 @@ Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
     });
   runner.busy = true;
   runner.done = false;
+  if (!runner.thread->IsRunning()) {
+    runner.busy = false;
+    runner.thread.reset();
+    return Status(info, -EAGAIN);
+  }
   if (busy_++ == 0)
     done_.Ref(info.Env());
   runner.thread->Start(&runner.job);

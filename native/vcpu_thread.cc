@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <system_error>
 #include <utility>
 
 namespace {
@@ -34,14 +35,19 @@ VcpuThread::VcpuThread(rf_vcpu *vcpu, std::function<void()> done) : vcpu_(vcpu),
   sigfillset(&all);
   sigdelset(&all, rf_kick_signal());
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  thread_ = std::thread([this] { Loop(); });
+  try {
+    thread_ = std::thread([this] { Loop(); });
+  } catch (const std::system_error &) {
+    // The host gives no more threads: IsRunning() tells.
+  }
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
 }
 
 VcpuThread::~VcpuThread() {
   if (state_.exchange(kStop) == kSleeping)
     Futex(&state_, FUTEX_WAKE_PRIVATE, 1);
-  thread_.join();
+  if (thread_.joinable())
+    thread_.join();
 }
 
 void VcpuThread::Start(VcpuJob *job) {

@@ -20,6 +20,8 @@ public:
   // `done` is called on the thread after each job.
   VcpuThread(rf_vcpu *vcpu, std::function<void()> done);
   ~VcpuThread();
+  // False where the host gave no thread; then nothing can be started.
+  bool IsRunning() const { return thread_.joinable(); }
   VcpuThread(const VcpuThread &) = delete;
   VcpuThread &operator=(const VcpuThread &) = delete;
 

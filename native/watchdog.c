@@ -8,8 +8,12 @@
 #include "../ring0/abi.h"
 #include "vcpu.h"
 
-/* Ticks without a switch before the thread goes to sleep. */
+/* Ticks behind the end of the last budget before the thread goes to sleep. */
 #define IDLE_TICKS 40
+
+static bool is_idle(const struct rf_watchdog *watchdog, uint64_t now) {
+  return now > atomic_load(&watchdog->needed_until) + IDLE_TICKS;
+}
 
 static void expire_overdue(struct rf_watchdog *watchdog, uint64_t now) {
   for (unsigned i = 0; i < RF_MAX_VCPUS; i++) {
@@ -30,13 +34,12 @@ static void *watch(void *argument) {
   pthread_mutex_lock(&watchdog->mutex);
   while (!watchdog->stop) {
     uint64_t now = atomic_load(&watchdog->tick);
-    if (now - atomic_load(&watchdog->last_use) > IDLE_TICKS) {
+    if (is_idle(watchdog, now)) {
       atomic_store(&watchdog->asleep, true);
       /* Once more: a switch that armed before it saw `asleep` has left its mark. */
-      if (now - atomic_load(&watchdog->last_use) > IDLE_TICKS)
+      if (is_idle(watchdog, now))
         pthread_cond_wait(&watchdog->wake, &watchdog->mutex);
       atomic_store(&watchdog->asleep, false);
-      atomic_store(&watchdog->last_use, now);
       continue;
     }
     pthread_mutex_unlock(&watchdog->mutex);
@@ -74,17 +77,24 @@ void rf_watchdog_stop(struct rf_watchdog *watchdog) {
   watchdog->started = false;
 }
 
-void rf_watchdog_arm(struct rf_watchdog *watchdog, struct rf_vcpu *vcpu, uint64_t budget_us) {
+bool rf_watchdog_arm(struct rf_watchdog *watchdog, struct rf_vcpu *vcpu, uint64_t budget_us) {
   if (!watchdog->started)
     start(watchdog);
-  uint64_t now = atomic_load(&watchdog->tick);
-  atomic_store(&watchdog->last_use, now);
-  atomic_store(&vcpu->deadline, now + 1 + (budget_us + RF_WATCHDOG_TICK_US - 1) / RF_WATCHDOG_TICK_US);
-  if (!atomic_load(&watchdog->asleep))
-    return;
-  pthread_mutex_lock(&watchdog->mutex);
-  pthread_cond_signal(&watchdog->wake);
-  pthread_mutex_unlock(&watchdog->mutex);
+  if (!watchdog->started)
+    return false;
+  uint64_t ticks = 1 + (budget_us + RF_WATCHDOG_TICK_US - 1) / RF_WATCHDOG_TICK_US;
+  uint64_t deadline = atomic_load(&watchdog->tick) + ticks;
+  atomic_store(&watchdog->needed_until, deadline);
+  atomic_store(&vcpu->deadline, deadline);
+  if (atomic_load(&watchdog->asleep)) {
+    pthread_mutex_lock(&watchdog->mutex);
+    pthread_cond_signal(&watchdog->wake);
+    pthread_mutex_unlock(&watchdog->mutex);
+  }
+  return true;
 }
 
-void rf_watchdog_disarm(struct rf_vcpu *vcpu) { atomic_store(&vcpu->deadline, 0); }
+void rf_watchdog_disarm(struct rf_watchdog *watchdog, struct rf_vcpu *vcpu) {
+  atomic_store(&vcpu->deadline, 0);
+  atomic_store(&watchdog->needed_until, atomic_load(&watchdog->tick));
+}

@@ -69,7 +69,7 @@ export interface NativeContext {
 }
 
 /** Results of a switch that are failures of ours, not of the guest. */
-export const NativeFailure = { Failed: -1, BadRegisters: -2 } as const;
+export const NativeFailure = { Failed: -1, BadRegisters: -2, NoThread: -3 } as const;
 
 export interface NativeConstants {
   readonly memoryGpa: number;

@@ -6,7 +6,7 @@ import { PlatformError } from '../platform/errors.js';
 import { Register, Report, type Registers } from '../platform/registers.js';
 import { KvmAddressSpace } from './address-space.js';
 import { toSiginfo, type FloatingPointStatus } from './exception.js';
-import type { VcpuPool } from './vcpu-pool.js';
+import { noThread, type VcpuPool } from './vcpu-pool.js';
 
 export class KvmContext implements Context {
   readonly #native: NativeContext = new native.Context();
@@ -105,6 +105,7 @@ export class KvmContext implements Context {
     if (result === NativeFailure.BadRegisters) {
       throw new PlatformError('an FS or GS base is no canonical address');
     }
+    if (result === NativeFailure.NoThread) throw noThread();
     throw new PlatformError(
       `the guest stopped for good: ${this.#pool.failureOf(this.#native)}; this is a defect of the platform`,
     );

@@ -8,6 +8,7 @@
  * A context that is told of a preemption keeps its vCPU for a turn of the event loop: it has to enter once more to
  * get on, and if others came in between, they would preempt each other for ever.
  */
+import { constants } from 'node:os';
 import {
   native,
   type NativeContext,
@@ -18,6 +19,14 @@ import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 
 const SLICE_MS = 10;
+const { EAGAIN } = constants.errno;
+
+/** For a switch that needs a thread, its own or one to end it, and cannot have it. */
+export function noThread(): PlatformError {
+  return new PlatformError(
+    "the host gives no more threads; raise 'ulimit -u' or the cgroup's pids.max",
+  );
+}
 
 /** One asynchronous switch. */
 interface Job {
@@ -166,7 +175,11 @@ export class VcpuPool {
     const status = this.#machine.start(vcpu, job.context, job.space, job.registers, job.cpu);
     if (status >= 0) return;
     this.#jobs[vcpu] = undefined;
-    job.fail(new PlatformError(`cannot load a context into vCPU ${vcpu}: errno ${-status}`));
+    job.fail(
+      -status === EAGAIN
+        ? noThread()
+        : new PlatformError(`cannot load a context into vCPU ${vcpu}: errno ${-status}`),
+    );
   }
 
   /** Settles the vCPU's job, if it is done: the report of one that #evict has settled comes late. */

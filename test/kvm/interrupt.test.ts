@@ -86,6 +86,15 @@ describeKvm('interrupt()', () => {
       expect(performance.now() - start).toBeGreaterThan(0.9);
     }
   });
+
+  it('comes when a long budget is used up, too', () => {
+    using guest = new Guest(SPIN);
+    for (const budget of [60_000, 1000, 60_000]) {
+      expect(guest.context.switchSync(guest.space, guest.registers, -1, budget)).toBe(
+        SwitchResult.Interrupt,
+      );
+    }
+  });
 });
 
 describeKvm('the vCPU pool', () => {

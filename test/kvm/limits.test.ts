@@ -1,5 +1,6 @@
 /** What the host may refuse us: the limits of getrlimit(2), lowered for a moment. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { describeKvm } from '../kvm.js';
@@ -19,6 +20,27 @@ async function withLimit(limit: string, value: number, act: () => Promise<void>)
     prlimit(`--${limit}=${before}:`);
   }
 }
+
+/** Bytes of address space in use. */
+function addressSpaceSize(): number {
+  return Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[0]) * 4096;
+}
+
+// First in its file: later there are stacks of ended threads to be had again.
+describeKvm('where the host gives no more threads', () => {
+  it('switches that need one fail and say why, and others go on', async () => {
+    using guest = new Guest('1: syscall\n jmp 1b');
+    const { context, space, registers } = guest;
+    // Less than a stack, so that no thread can be made; root has no limit on their number.
+    await withLimit('as', addressSpaceSize() + 4 * 1024 * 1024, async () => {
+      await expect(context.switch(space, registers, -1)).rejects.toThrow(/no more threads/);
+      expect(() => context.switchSync(space, registers, -1, 1000)).toThrow(/no more threads/);
+      expect(context.switchSync(space, registers, -1)).toBe(SwitchResult.Syscall);
+    });
+    expect(await context.switch(space, registers, -1)).toBe(SwitchResult.Syscall);
+    expect(context.switchSync(space, registers, -1, 1000)).toBe(SwitchResult.Syscall);
+  });
+});
 
 describeKvm('where no signal can be queued', () => {
   it('a context can still be interrupted', async () => {
