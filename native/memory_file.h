@@ -34,6 +34,12 @@ private:
   Napi::Value Decommit(const Napi::CallbackInfo &info);
   // usage(): bytes the host holds for it, or a negative errno.
   Napi::Value Usage(const Napi::CallbackInfo &info);
+  // extents(offset, end, out): fills the Float64Array with the starts and ends of what the host holds from
+  // offset on, up to end or to the array's; the count of numbers written, or a negative errno.
+  Napi::Value Extents(const Napi::CallbackInfo &info);
+  // moveFrom(other): takes over the contents of a file of the same size, which is empty after; 0 or a
+  // negative errno.
+  Napi::Value MoveFrom(const Napi::CallbackInfo &info);
   Napi::Value Descriptor(const Napi::CallbackInfo &info);
   // Detaches every view; the memory goes with the last machine that maps it.
   void Destroy(const Napi::CallbackInfo &info);

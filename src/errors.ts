@@ -1,5 +1,5 @@
 /** Errors that users of the library meet. */
-export { OutOfMemoryError, PlatformError } from './platform/errors.js';
+export { OutOfMemoryError, PlatformError, SavedMemoryError } from './platform/errors.js';
 
 /** A program could not be started. */
 export class StartError extends Error {

@@ -5,7 +5,15 @@
  */
 export type { Diagnosis, KvmReport } from './diagnosis.js';
 export { diagnose } from './diagnosis.js';
-export { OutOfMemoryError, OutputLimitError, PlatformError, StartError } from './errors.js';
+export {
+  OutOfMemoryError,
+  OutputLimitError,
+  PlatformError,
+  SavedMemoryError,
+  StartError,
+} from './errors.js';
+export type { FilledMemory, Reader } from './memory/allocate-and-fill.js';
+export { allocateAndFill } from './memory/allocate-and-fill.js';
 export type {
   Bind,
   PlatformOptions,
@@ -14,7 +22,11 @@ export type {
   SandboxOptions,
   StartOptions,
 } from './options.js';
-export type { Platform } from './platform/contract.js';
+export type { AccessType } from './platform/access.js';
+export { Access } from './platform/access.js';
+export type { File, Memory, MemoryUsage, Platform } from './platform/contract.js';
+export { MemoryKind } from './platform/contract.js';
+export type { FileRange } from './platform/file-range.js';
 export type { Program, ProgramEnd } from './program.js';
 export { run, runIn } from './run.js';
 export { createPlatform, Sandbox } from './sandbox.js';

@@ -9,6 +9,13 @@ export interface NativeMemoryFile {
   decommit(offset: number, length: number): number;
   /** Bytes the host holds for it. */
   usage(): number;
+  /**
+   * Fills `out` with starts and ends of what the host holds of [offset, end), in order, as many as fit; gives the
+   * count of numbers or -errno.
+   */
+  extents(offset: number, end: number, out: Float64Array): number;
+  /** Takes over the contents of a file of the same size, which is empty after. */
+  moveFrom(other: NativeMemoryFile): number;
   destroy(): void;
 }
 

@@ -3,7 +3,8 @@
  * mapped into an address space, and keeps it: deleting a slot makes KVM drop everything it has derived.
  */
 import { native, type NativeMachine } from '../host/native.js';
-import { CHUNK_SIZE, type MemoryFile } from '../memory/memory-file.js';
+import { CHUNK_SIZE } from '../memory/file-mapping.js';
+import type { MemoryFile } from '../memory/memory-file.js';
 import { PlatformError } from '../platform/errors.js';
 import type { FileRange } from '../platform/file-range.js';
 

@@ -5,30 +5,38 @@
  * Invariant: every free page reads as zeroes, but those in `#dirty`, which are zeroed when they are given out.
  * Small ranges go there because giving a page back to the host and getting it again costs many times a memset.
  */
-import { native, type NativeMemoryFile } from '../host/native.js';
+import type { NativeMemoryFile } from '../host/native.js';
 import type { AccessType } from '../platform/access.js';
-import type { AddressSpace, Memory, MemoryKind } from '../platform/contract.js';
+import type { AddressSpace, Memory, MemoryKind, MemoryUsage } from '../platform/contract.js';
 import { OutOfMemoryError, PlatformError } from '../platform/errors.js';
-import { PAGE_SIZE, formatRange, isPageAligned, type FileRange } from '../platform/file-range.js';
+import {
+  formatRange,
+  isPageAligned,
+  pageRoundDown,
+  pageRoundUp,
+  type FileRange,
+} from '../platform/file-range.js';
 import { ExtentSet } from './extent-set.js';
-import { PageReferences } from './page-references.js';
-
-/** Unit of memory slots and of views. */
-export const CHUNK_SIZE = 64 * 1024 * 1024;
+import { FileMapping } from './file-mapping.js';
+import { Frames, MOST_REFERENCES } from './frames.js';
+import { load, type Loaded } from './load.js';
+import { save } from './save.js';
+import { NO_USAGE, isMemoryKind, measureUsage } from './usage.js';
 
 const LARGE_PAGE = 2 * 1024 * 1024;
 const SMALL_FREE = 256 * 1024;
 const DIRTY_LIMIT = 2 * 1024 * 1024;
 
 export class MemoryFile implements Memory {
-  readonly native: NativeMemoryFile;
   readonly limit: number;
-  readonly #clean = new ExtentSet();
-  readonly #dirty = new ExtentSet();
-  readonly #references = new PageReferences(CHUNK_SIZE);
-  readonly #chunks: (Uint8Array | undefined)[] = [];
+  readonly #mapping: FileMapping;
+  readonly #clean = new ExtentSet(LARGE_PAGE);
+  readonly #dirty = new ExtentSet(LARGE_PAGE);
+  #frames: Frames;
   #allocated = 0;
-  #destroyed = false;
+  #usage = NO_USAGE;
+  /** What is under way that nothing may change the memory in. */
+  #frozenBy: 'saved' | 'loaded' | undefined;
 
   /** `limit`: bytes that may be allocated, page-aligned. */
   constructor(limit: number) {
@@ -36,9 +44,13 @@ export class MemoryFile implements Memory {
       throw new PlatformError(`a memory limit is a positive multiple of 4096 bytes, not ${limit}`);
     }
     this.limit = limit;
-    const size = Math.ceil(limit / CHUNK_SIZE) * CHUNK_SIZE;
-    this.native = new native.MemoryFile(size);
-    this.#clean.add(0, size);
+    this.#mapping = new FileMapping(limit);
+    this.#frames = new Frames(this.#mapping.size);
+    this.#clean.add(0, this.#mapping.size);
+  }
+
+  get native(): NativeMemoryFile {
+    return this.#mapping.native;
   }
 
   get fd(): number {
@@ -49,24 +61,35 @@ export class MemoryFile implements Memory {
     return this.#allocated;
   }
 
-  allocate(length: number, _kind: MemoryKind): FileRange {
+  get usage(): MemoryUsage {
+    return this.#usage;
+  }
+
+  allocate(length: number, kind: MemoryKind): FileRange {
     if (!Number.isSafeInteger(length) || length <= 0 || !isPageAligned(length)) {
       throw new PlatformError(`memory is allocated in pages, not ${length} bytes`);
     }
+    if (!isMemoryKind(kind)) throw new PlatformError(`there is no memory kind ${String(kind)}`);
+    this.#checkChangeable();
+    this.#mapping.checkUsable();
     if (this.#allocated + length > this.limit) {
       throw new OutOfMemoryError(`the memory limit of ${this.limit} bytes is reached`);
     }
     const start = this.#take(length);
     const range = { start, end: start + length };
-    this.#references.init(range);
+    this.#frames.assign(range, kind, 1);
     this.#allocated += length;
     return range;
   }
 
+  isShared(range: FileRange): boolean {
+    return this.#checkPages(range).most > 1;
+  }
+
   decommit(range: FileRange): void {
-    const status = this.native.decommit(range.start, range.end - range.start);
-    if (status < 0)
-      throw new PlatformError(`cannot give memory back to the host: errno ${-status}`);
+    this.#checkChangeable();
+    this.#checkPages(range);
+    this.#mapping.decommit(range);
   }
 
   mapInto(
@@ -76,93 +99,163 @@ export class MemoryFile implements Memory {
     access: AccessType,
     precommit: boolean,
   ): void {
+    this.#checkPages(range);
     addressSpace.mapFile(address, this.fd, range, access, precommit);
   }
 
   mapInternal(range: FileRange, _access: AccessType): Uint8Array[] {
-    const first = Math.floor(range.start / CHUNK_SIZE);
-    if (range.end <= (first + 1) * CHUNK_SIZE) return [this.#view(first, range.start, range.end)];
-    const blocks: Uint8Array[] = [];
-    for (let at = range.start; at < range.end;) {
-      const chunk = Math.floor(at / CHUNK_SIZE);
-      const end = Math.min(range.end, (chunk + 1) * CHUNK_SIZE);
-      blocks.push(this.#view(chunk, at, end));
-      at = end;
+    const { start, end } = range;
+    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start >= end) {
+      throw new PlatformError(`${formatRange(range)} is no range of bytes`);
     }
-    return blocks;
+    this.#checkPages({ start: pageRoundDown(start), end: pageRoundUp(end) });
+    return this.#mapping.blocks(range);
   }
 
   incRef(range: FileRange): void {
-    if (!this.#references.increment(range)) this.#refuseReference(range);
+    this.#checkChangeable();
+    if (this.#checkPages(range).most === MOST_REFERENCES) {
+      throw new PlatformError(`${formatRange(range)} has a page with too many references`);
+    }
+    this.#frames.increment(range);
   }
 
   decRef(range: FileRange): void {
-    const known = this.#references.decrement(range, (start, end) => {
-      this.#free(start, end);
-    });
-    if (!known) this.#refuseReference(range);
+    this.#checkChangeable();
+    if (this.#checkPages(range).fewest > 1) this.#frames.decrement(range);
+    else for (const freed of this.#frames.release(range)) this.#free(freed);
+  }
+
+  updateUsage(): void {
+    this.#usage = measureUsage(this.#mapping, this.#frames);
   }
 
   totalUsage(): number {
+    this.#mapping.checkUsable();
     return this.native.usage();
   }
 
+  totalSize(): number {
+    return this.#mapping.size;
+  }
+
   destroy(): void {
-    if (this.#destroyed) return;
-    this.#destroyed = true;
-    this.#chunks.length = 0;
-    this.native.destroy();
+    this.#mapping.destroy();
+  }
+
+  saveTo(writable: NodeJS.WritableStream): Promise<void> {
+    return this.#freeze('saved', async () => {
+      this.#cleanFree();
+      await save(writable, this.#mapping, this.#frames, this.#allocated);
+    });
+  }
+
+  loadFrom(readable: NodeJS.ReadableStream): Promise<void> {
+    return this.#freeze('loaded', async () => {
+      this.#cleanFree();
+      // Contents can be read straight into a memory in which nothing is allocated. Otherwise they wait beside it.
+      const target = this.#allocated === 0 ? this.#mapping : new FileMapping(this.totalSize());
+      try {
+        const loaded = await load(readable, target, this.limit);
+        this.#mapping.checkUsable();
+        if (target !== this.#mapping) this.#mapping.moveFrom(target);
+        this.#replace(loaded);
+      } catch (error) {
+        if (target !== this.#mapping) target.destroy();
+        else if (!target.destroyed) target.decommit({ start: 0, end: target.size });
+        throw error;
+      }
+    });
+  }
+
+  /** Lets nothing change the memory until `action` is done. */
+  async #freeze(reason: 'saved' | 'loaded', action: () => Promise<void>): Promise<void> {
+    this.#checkChangeable();
+    this.#mapping.checkUsable();
+    this.#frozenBy = reason;
+    try {
+      await action();
+    } catch (error) {
+      if (!this.#mapping.destroyed) throw error;
+      throw new PlatformError(`the memory was destroyed while it was being ${reason}`, {
+        cause: error,
+      });
+    } finally {
+      this.#frozenBy = undefined;
+    }
+  }
+
+  #replace({ frames, allocated }: Loaded): void {
+    this.#frames = frames;
+    this.#allocated = allocated;
+    this.#clean.drain(() => undefined);
+    for (const { start, end, references } of frames.runs({ start: 0, end: this.totalSize() })) {
+      if (references === 0) this.#clean.add(start, end);
+    }
   }
 
   #take(length: number): number {
     if (length <= SMALL_FREE) {
-      const reused = this.#dirty.take(length, PAGE_SIZE);
+      const reused = this.#dirty.take(length);
       if (reused >= 0) {
         const range = { start: reused, end: reused + length };
-        for (const block of this.mapInternal(range, 0)) block.fill(0);
+        for (const block of this.#mapping.blocks(range)) block.fill(0);
         return reused;
       }
     }
     const start = this.#takeClean(length);
     if (start >= 0) return start;
-    this.#dirty.drain((range) => {
-      this.decommit(range);
-      this.#clean.add(range.start, range.end);
-    });
+    this.#cleanFree();
     const last = this.#takeClean(length);
     if (last < 0) throw new OutOfMemoryError(`no ${length} bytes of memory in a row are left`);
     return last;
   }
 
   #takeClean(length: number): number {
-    const aligned = length >= LARGE_PAGE ? this.#clean.take(length, LARGE_PAGE) : -1;
-    return aligned >= 0 ? aligned : this.#clean.take(length, PAGE_SIZE);
+    const aligned = length >= LARGE_PAGE ? this.#clean.takeAligned(length) : -1;
+    return aligned >= 0 ? aligned : this.#clean.take(length);
   }
 
-  #free(start: number, end: number): void {
-    const length = end - start;
+  #cleanFree(): void {
+    this.#dirty.drain((range) => {
+      this.#mapping.decommit(range);
+      this.#clean.add(range.start, range.end);
+    });
+  }
+
+  #free(range: FileRange): void {
+    const length = range.end - range.start;
     this.#allocated -= length;
-    if (this.#destroyed) return;
+    if (this.#mapping.destroyed) return;
     if (length <= SMALL_FREE && this.#dirty.total + length <= DIRTY_LIMIT) {
-      this.#dirty.add(start, end);
+      this.#dirty.add(range.start, range.end);
       return;
     }
-    this.decommit({ start, end });
-    this.#clean.add(start, end);
+    this.#mapping.decommit(range);
+    this.#clean.add(range.start, range.end);
   }
 
-  #view(chunk: number, start: number, end: number): Uint8Array {
-    const whole = (this.#chunks[chunk] ??= new Uint8Array(
-      this.native.view(chunk * CHUNK_SIZE, CHUNK_SIZE),
-    ));
-    const base = chunk * CHUNK_SIZE;
-    return whole.subarray(start - base, end - base);
+  /**
+   * Fewest and most references of a page in `range`.
+   * @throws {PlatformError} unless it is one of whole pages, all of them allocated
+   */
+  #checkPages(range: FileRange): { fewest: number; most: number } {
+    const { start, end } = range;
+    if (!isPageAligned(start) || !isPageAligned(end) || start < 0 || start >= end) {
+      throw new PlatformError(`${formatRange(range)} is no range of whole pages`);
+    }
+    const references = end > this.totalSize() ? undefined : this.#frames.references(range);
+    if (references === undefined || references.fewest === 0) {
+      throw new PlatformError(
+        `${formatRange(range)} of the memory file has pages that are not allocated; ` +
+          'match every decRef with an incRef or an allocate',
+      );
+    }
+    return references;
   }
 
-  #refuseReference(range: FileRange): never {
-    throw new PlatformError(
-      `${formatRange(range)} of the memory file has pages that are not allocated; ` +
-        'match every decRef with an incRef or an allocate, on page boundaries',
-    );
+  #checkChangeable(): void {
+    if (this.#frozenBy === undefined) return;
+    throw new PlatformError(`the memory is being ${this.#frozenBy}; await that first`);
   }
 }

@@ -102,6 +102,7 @@ export interface AddressSpace extends AddressSpaceIO {
 
 /** A host file that can be mapped into an address space. */
 export interface File {
+  /** `AddressSpace.mapFile` of this file. There is no unmapping by the file: `AddressSpace.unmap` does it. */
   mapInto(
     addressSpace: AddressSpace,
     address: number,
@@ -110,12 +111,13 @@ export interface File {
     precommit: boolean,
   ): void;
   /**
-   * Views on the file's own mapping, in order, covering `range` (which need not be page-aligned). Valid as long
-   * as a reference is held.
+   * Views on the file's own mapping, in order, covering `range`, which is not empty and need not be page-aligned.
+   * Valid as long as a reference is held.
    */
   mapInternal(range: FileRange, access: AccessType): Uint8Array[];
+  /** Adds a reference to each page of `range`, page-aligned and not empty. */
   incRef(range: FileRange): void;
-  /** Matches an earlier `incRef`, or the reference that `allocate` gave. */
+  /** Matches an earlier `incRef`, or the reference that `allocate` gave; page by page, in any division. */
   decRef(range: FileRange): void;
 }
 
@@ -128,22 +130,62 @@ export const MemoryKind = {
 } as const;
 export type MemoryKind = (typeof MemoryKind)[keyof typeof MemoryKind];
 
-/** The file that guest pages come from. */
+/** Bytes of the host's memory that a memory file occupies, by what they were allocated for. */
+export interface MemoryUsage {
+  readonly system: number;
+  readonly anonymous: number;
+  readonly pageCache: number;
+  readonly tmpfs: number;
+  /** Of pages that have been freed and are kept to be given out again. */
+  readonly free: number;
+}
+
+/**
+ * The file that guest pages come from. Pages that are mapped, by `mapInto` or `mapInternal`, must be allocated; before
+ * their last reference goes they must be unmapped from every address space.
+ */
 export interface Memory extends File {
   /**
-   * Pages that read as zeroes, with one reference. `length` page-aligned, not 0.
+   * Pages that read as zeroes, with one reference; they are freed when none is left. `length` page-aligned, not 0.
    * @throws {OutOfMemoryError} where the limit would be passed
    */
   allocate(length: number, kind: MemoryKind): FileRange;
-  /** Gives the pages' contents back to the host; they read as zeroes after. */
+  /**
+   * Whether a page of `range` has more than one reference, so that it must be copied before it is written to for
+   * one holder alone. `range` page-aligned, not empty, allocated.
+   */
+  isShared(range: FileRange): boolean;
+  /**
+   * Gives the pages' contents back to the host; they stay allocated and read as zeroes after. `range` page-aligned,
+   * not empty, allocated.
+   */
   decommit(range: FileRange): void;
   /** Bytes allocated. */
   readonly allocated: number;
   /** Bytes that may be allocated at most. */
   readonly limit: number;
-  /** Bytes of the host's memory that the file occupies. */
+  /** Brings `usage` up to date; takes time by the number of scattered pages. */
+  updateUsage(): void;
+  /** As of the last `updateUsage`. */
+  readonly usage: MemoryUsage;
+  /** Bytes of the host's memory that the file occupies: the sum of an up-to-date `usage`, for much less. */
   totalUsage(): number;
+  /** The file's size in bytes: no offset in it is as high. */
+  totalSize(): number;
+  /** Gives everything back to the host. The memory must not be used any more; twice is safe. */
   destroy(): void;
+  /**
+   * Writes the allocated pages with their contents, kinds and references to the stream, and ends it. Until that is
+   * done nothing may change the memory: no guest may run, and the other methods that would change it throw.
+   */
+  saveTo(writable: NodeJS.WritableStream): Promise<void>;
+  /**
+   * Replaces everything in the memory by what `saveTo` has written, which the stream holds and nothing else. All
+   * references held before are void; who loads it owns those that were saved. Nothing may change the memory meanwhile.
+   * @throws {SavedMemoryError} where the stream is cut short or altered, or has more than the limit: the memory is
+   * as it was. Any other error of the stream likewise.
+   */
+  loadFrom(readable: NodeJS.ReadableStream): Promise<void>;
 }
 
 export interface Platform {

@@ -10,6 +10,15 @@ export class PlatformError extends Error {
   override readonly name = 'PlatformError';
 }
 
+/** The stream given to `Memory.loadFrom` is no whole saved memory; the memory is as it was. */
+export class SavedMemoryError extends Error {
+  override readonly name = 'SavedMemoryError';
+
+  constructor(reason: string) {
+    super(`the stream is not a whole saved memory: ${reason}`);
+  }
+}
+
 /** An `AddressSpaceIO` call met an address that is not mapped, or not with the access it needs. */
 export class SegmentationFault extends Error {
   override readonly name = 'SegmentationFault';

@@ -1,12 +1,11 @@
 /** A platform made of arrays: enough for the kernel to run scripted programs with no /dev/kvm. */
+import type { GuestMemory, GuestPlatform } from '../../src/kernel/guest.js';
 import { Access, type AccessType } from '../../src/platform/access.js';
 import {
   SwitchResult,
   type AddressSpace,
   type Context,
-  type Memory,
   type MemoryKind,
-  type Platform,
 } from '../../src/platform/contract.js';
 import { OutOfMemoryError, SegmentationFault } from '../../src/platform/errors.js';
 import { PAGE_SIZE, type FileRange } from '../../src/platform/file-range.js';
@@ -15,7 +14,7 @@ import { Register, Report, type Registers } from '../../src/platform/registers.j
 const MIB = 1024 * 1024;
 
 /** Frames with reference counts. Freed ones are filled with a pattern, so that a stale use is seen. */
-export class FakeMemory implements Memory {
+export class FakeMemory implements GuestMemory {
   readonly #bytes: Uint8Array;
   readonly #references: Uint32Array;
   allocated = 0;
@@ -280,7 +279,7 @@ function report(
   return SwitchResult.Signal;
 }
 
-export class FakePlatform implements Platform {
+export class FakePlatform implements GuestPlatform {
   readonly supportsAddressSpaceIO = true;
   readonly cooperativelySchedulesAddressSpace = false;
   readonly detectsCpuPreemption = false;
