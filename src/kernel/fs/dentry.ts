@@ -93,6 +93,7 @@ export function pruneDentries(root: Dentry): number {
     const used =
       entry.pinned ||
       entry.users > 0 ||
+      entry.inode?.isKept === true ||
       entry.mount !== undefined ||
       (entry.children !== undefined && entry.children.size > 0);
     if (used) {

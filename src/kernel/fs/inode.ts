@@ -59,6 +59,11 @@ export abstract class Inode {
     return this.type === Mode.S_IFREG;
   }
 
+  /** It holds what another look at the host would not find again: the cache must not forget it. */
+  get isKept(): boolean {
+    return false;
+  }
+
   /** Fills `out`. -ESTALE: the host's object under this name is another one now; look it up again. */
   abstract stat(out: StatRecord): number;
 

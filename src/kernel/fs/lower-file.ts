@@ -55,6 +55,10 @@ export class LowerFile extends RegularInode implements Reclaimable {
     return this.data.size;
   }
 
+  override get isKept(): boolean {
+    return this.object.isChanged || super.isKept;
+  }
+
   override stat(out: StatRecord): number {
     const error = this.object.stat(out, this.#fd);
     if (error === 0 && this.#written) {

@@ -91,6 +91,10 @@ export class LowerDirectory extends TreeDirectory {
     return this.object.own();
   }
 
+  override get isKept(): boolean {
+    return this.object.isChanged;
+  }
+
   override stat(out: StatRecord): number {
     return this.object.stat(out);
   }
@@ -210,6 +214,10 @@ export class LowerNode extends Inode {
   }
   override get gid(): number {
     return this.object.gid;
+  }
+
+  override get isKept(): boolean {
+    return this.object.isChanged;
   }
 
   override stat(out: StatRecord): number {

@@ -61,6 +61,10 @@ export abstract class RegularInode extends Inode implements Mappable {
     return this.#opens > 0 || this.data.isMapped;
   }
 
+  override get isKept(): boolean {
+    return this.inUse;
+  }
+
   #idleIfUnused(): void {
     if (!this.inUse) {
       this.idle();

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { pruneDentries } from '../../../src/kernel/fs/dentry.js';
 import { Guest, HostTree, MEMORY_START } from './guest.js';
 
 let host: HostTree;
@@ -208,6 +209,26 @@ describe('changes', () => {
     expect(guest.readFile('/linked')).toBe('through the link');
     guest.ok('stat', '/linked', MEMORY_START);
     expect(guest.get(MEMORY_START + 16, 8).readBigUInt64LE()).toBe(1n);
+  });
+
+  test('outlive the cache of names', () => {
+    guest.writeFile('/a/one', 'changed');
+    guest.ok('chmod', '/a/b/c', 0o700);
+    guest.ok('chmod', '/a/b/two', 0o640);
+    guest.ok('lchown', '/a/link', 12, 34);
+    for (const mount of guest.task.fsContext.namespace.mounts) {
+      pruneDentries(mount.root);
+    }
+    expect(guest.readFile('/a/one')).toBe('changed');
+    const lookAt = (path: string): [mode: number, uid: number] => {
+      guest.ok('lstat', path, MEMORY_START);
+      const bytes = guest.get(MEMORY_START, 144);
+      return [bytes.readUInt32LE(24) & 0o777, bytes.readUInt32LE(28)];
+    };
+    const { uid } = statSync(host.at('a/b/two'));
+    expect(lookAt('/a/b/c')).toEqual([0o700, uid]);
+    expect(lookAt('/a/b/two')).toEqual([0o640, uid]);
+    expect(lookAt('/a/link')).toEqual([0o777, 12]);
   });
 
   test('metadata changes without copying contents', () => {
