@@ -138,6 +138,8 @@ int rf_machine_attach_memory(struct rf_machine *machine, int fd, uint8_t *host, 
 }
 
 int rf_machine_set_memory_slot(struct rf_machine *machine, uint32_t slot, uint64_t offset, uint64_t size) {
+  if (offset > machine->memory.size || size > machine->memory.size - offset)
+    return -EINVAL; /* what lies behind the file in our own address space is nothing of the guest's */
   return rf_kvm_set_slot(machine->vm, slot, RF_GPA_MEMORY + offset, machine->memory.slot + offset, size);
 }
 

@@ -13,9 +13,11 @@ export const MAX_USER_ADDRESS = 2 ** 47 - PAGE_SIZE;
 
 export class KvmAddressSpace implements AddressSpace {
   readonly native: NativeSpace;
+  readonly machine: NativeMachine;
   readonly #memory: MemoryFile;
   readonly #slots: MemorySlots;
   readonly #onRelease: () => void;
+  #switches = 0;
   #released = false;
 
   constructor(
@@ -25,6 +27,7 @@ export class KvmAddressSpace implements AddressSpace {
     onRelease: () => void,
   ) {
     this.native = new native.Space(machine);
+    this.machine = machine;
     this.#memory = memory;
     this.#slots = slots;
     this.#onRelease = onRelease;
@@ -61,6 +64,16 @@ export class KvmAddressSpace implements AddressSpace {
   }
 
   release(): void {
+    if (this.#switches > 0) {
+      throw new PlatformError(
+        'interrupt the contexts that run in the address space and await their switches before releasing it',
+      );
+    }
+    this.end();
+  }
+
+  /** Releases it where nothing can run any more, whatever is still to be told so. */
+  end(): void {
     if (this.#released) return;
     this.#released = true;
     this.native.release();
@@ -100,13 +113,22 @@ export class KvmAddressSpace implements AddressSpace {
     return this.#orFault(address, this.native.compareAndSwap(address, expected, value));
   }
 
-  /** @throws {PlatformError} where the address space has been released */
-  checkUsable(): void {
+  /** A switch begins, which `leave` ends: the page tables must stay. */
+  enter(): void {
+    this.#checkUsable();
+    this.#switches++;
+  }
+
+  leave(): void {
+    this.#switches--;
+  }
+
+  #checkUsable(): void {
     if (this.#released) throw new PlatformError('the address space has been released');
   }
 
   #checkRange(address: number, length: number): void {
-    this.checkUsable();
+    this.#checkUsable();
     if (!isPageAligned(address) || !isPageAligned(length) || length <= 0) {
       throw new PlatformError(
         `0x${address.toString(16)}, length ${length}, is not a range of whole pages`,
@@ -118,7 +140,7 @@ export class KvmAddressSpace implements AddressSpace {
   }
 
   #checkWord(address: number): void {
-    this.checkUsable();
+    this.#checkUsable();
     if (address % 4 !== 0) throw new PlatformError('an atomic word lies at a multiple of 4');
   }
 

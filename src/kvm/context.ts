@@ -1,5 +1,5 @@
 /** A guest thread on KVM: what it has beyond its general registers, and its switches. */
-import { native, NativeFailure, type NativeContext } from '../host/native.js';
+import { native, NativeFailure, type NativeContext, type NativeMachine } from '../host/native.js';
 import type { AddressSpace, Context } from '../platform/contract.js';
 import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
@@ -10,11 +10,13 @@ import { noThread, type VcpuPool } from './vcpu-pool.js';
 
 export class KvmContext implements Context {
   readonly #native: NativeContext = new native.Context();
+  readonly #machine: NativeMachine;
   readonly #pool: VcpuPool;
   #running = false;
   #disposed = false;
 
-  constructor(pool: VcpuPool) {
+  constructor(machine: NativeMachine, pool: VcpuPool) {
+    this.#machine = machine;
     this.#pool = pool;
   }
 
@@ -34,6 +36,7 @@ export class KvmContext implements Context {
       return this.#report(result, registers);
     } finally {
       this.#running = false;
+      space.leave();
     }
   }
 
@@ -48,6 +51,7 @@ export class KvmContext implements Context {
       return this.#report(result, registers);
     } finally {
       this.#running = false;
+      space.leave();
     }
   }
 
@@ -85,10 +89,10 @@ export class KvmContext implements Context {
 
   #enter(addressSpace: AddressSpace): KvmAddressSpace {
     this.#checkIdle();
-    if (!(addressSpace instanceof KvmAddressSpace)) {
+    if (!(addressSpace instanceof KvmAddressSpace) || addressSpace.machine !== this.#machine) {
       throw new PlatformError('the address space is of another platform');
     }
-    addressSpace.checkUsable();
+    addressSpace.enter();
     this.#running = true;
     return addressSpace;
   }

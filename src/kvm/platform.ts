@@ -35,12 +35,15 @@ export class KvmPlatform implements Platform {
 
   constructor(options: KvmPlatformOptions = {}) {
     this.#machine = openMachine(options.device ?? '/dev/kvm');
+    let memory: MemoryFile | undefined;
     try {
-      this.#memory = new MemoryFile(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
+      memory = new MemoryFile(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
+      this.#memory = memory;
       this.#slots = new MemorySlots(this.#machine, this.#memory);
       this.#pool = new VcpuPool(this.#machine, options.vcpus ?? defaultVcpus());
     } catch (error) {
       this.#machine.dispose();
+      memory?.destroy();
       throw error;
     }
   }
@@ -79,7 +82,7 @@ export class KvmPlatform implements Platform {
 
   newContext(): Context {
     this.#checkUsable();
-    return new KvmContext(this.#pool);
+    return new KvmContext(this.#machine, this.#pool);
   }
 
   async preemptAllCpus(): Promise<void> {
@@ -91,8 +94,8 @@ export class KvmPlatform implements Platform {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#pool.close();
-    for (const space of this.#spaces) space.release();
-    this.#machine.dispose();
+    this.#machine.dispose(); // waits for the vCPUs, which use the page tables
+    for (const space of this.#spaces) space.end();
     this.#memory.destroy();
   }
 

@@ -126,7 +126,10 @@ export class VcpuPool {
     const abandoned = [...this.#jobs.filter((job) => job != null), ...this.#waiting.splice(0)];
     for (const job of abandoned) job.context.interrupt();
     this.#jobs.fill(null);
-    for (const job of abandoned) job.fail(new PlatformError('the platform has been disposed'));
+    for (const job of abandoned) {
+      this.#tellWatchers(job);
+      job.fail(new PlatformError('the platform has been disposed'));
+    }
   }
 
   readonly #watchers = new WeakMap<Job, (() => void)[]>();
@@ -195,8 +198,12 @@ export class VcpuPool {
   }
 
   #settle(job: Job, result: number): void {
-    for (const watcher of this.#watchers.get(job) ?? []) watcher();
+    this.#tellWatchers(job);
     job.settle(result);
+  }
+
+  #tellWatchers(job: Job): void {
+    for (const watcher of this.#watchers.get(job) ?? []) watcher();
   }
 
   /** Frees a vCPU for a switch on this thread, which would otherwise wait for itself to return to its event loop. */
