@@ -1,9 +1,8 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { createKvmPlatform } from '../../src/kvm/platform.js';
-import type { MemoryFile } from '../../src/memory/memory-file.js';
 import { Access } from '../../src/platform/access.js';
-import { SwitchResult } from '../../src/platform/contract.js';
+import { SwitchResult, type Memory } from '../../src/platform/contract.js';
 import { Registers } from '../../src/platform/registers.js';
 import { describeKvm } from '../kvm.js';
 import { Guest } from './guest.js';
@@ -97,7 +96,7 @@ describeKvm('an address space', () => {
 
   it('maps nothing behind the end of the memory file', () => {
     using guest = new Guest('syscall');
-    const { fd } = guest.platform.memory as MemoryFile;
+    const { fd } = guest.platform.memory as Memory & { fd: number };
     for (const start of [256, 1 << 20].map((mebibytes) => mebibytes * 1024 * 1024)) {
       expect(() => {
         const range = { start, end: start + 4096 };
