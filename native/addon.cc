@@ -1,9 +1,10 @@
-// The addon: KVM, the memory file, and the host's files, each defined by its own source.
+// The addon: KVM, ptrace, the memory file, and the host's files, each defined by its own source.
 #include <napi.h>
 
 #include "host_files.h"
 #include "kvm_machine.h"
 #include "memory_file.h"
+#include "ptrace_machine.h"
 #include "registers.h"
 
 namespace {
@@ -38,6 +39,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Space", Space::Define(env));
   exports.Set("Context", Context::Define(env));
   exports.Set("kvmCapabilities", Napi::Function::New(env, KvmCapabilities, "kvmCapabilities"));
+  InitPtrace(env, exports);
   InitHostFiles(env, exports);
   return exports;
 }

@@ -123,10 +123,14 @@ Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
   if (status < 0)
     return Status(info, status);
   if (!runner.thread)
-    runner.thread = std::make_unique<VcpuThread>(vcpu, [this, id] {
-      runners_[id].done = true;
-      ReportDone(id);
-    });
+    runner.thread = std::make_unique<VcpuThread>(
+        [vcpu, &job = runner.job] {
+          job.result = rf_vcpu_run(vcpu, job.context, job.space, &job.registers, job.cpu);
+        },
+        [this, id] {
+          runners_[id].done = true;
+          ReportDone(id);
+        });
   runner.busy = true;
   runner.done = false;
   if (!runner.thread->IsRunning()) {
@@ -136,7 +140,7 @@ Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
   }
   if (busy_++ == 0)
     done_.Ref(info.Env());
-  runner.thread->Start(&runner.job);
+  runner.thread->Start();
   return Status(info, 0);
 }
 

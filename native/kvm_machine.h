@@ -9,6 +9,7 @@
 #include <string>
 
 #include "../ring0/abi.h"
+#include "kvm.h"
 #include "memory_file.h"
 #include "vcpu_thread.h"
 
@@ -34,8 +35,15 @@ public:
   std::shared_ptr<MachineState> state() const { return state_; }
 
 private:
+  struct Job {
+    rf_context *context;
+    const rf_space *space;
+    int32_t cpu;
+    rf_registers registers;
+    rf_result result;
+  };
   struct Runner {
-    VcpuJob job = {};
+    Job job = {};
     std::unique_ptr<VcpuThread> thread;
     bool busy = false;
     std::atomic<bool> done{false};

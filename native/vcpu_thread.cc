@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "kvm.h"
+
 namespace {
 
 // As long as waking a sleeping thread costs: beyond it, spinning gains nothing.
@@ -29,7 +31,8 @@ void Futex(std::atomic<uint32_t> *word, int operation, uint32_t value) {
 
 } // namespace
 
-VcpuThread::VcpuThread(rf_vcpu *vcpu, std::function<void()> done) : vcpu_(vcpu), done_(std::move(done)) {
+VcpuThread::VcpuThread(std::function<void()> job, std::function<void()> done)
+    : job_(std::move(job)), done_(std::move(done)) {
   // The process's signals are for its main thread; only the kick is for this one.
   sigset_t all, old;
   sigfillset(&all);
@@ -50,8 +53,7 @@ VcpuThread::~VcpuThread() {
     thread_.join();
 }
 
-void VcpuThread::Start(VcpuJob *job) {
-  job_ = job;
+void VcpuThread::Start() {
   if (state_.exchange(kJob) == kSleeping)
     Futex(&state_, FUTEX_WAKE_PRIVATE, 1);
 }
@@ -75,8 +77,7 @@ VcpuThread::State VcpuThread::Wait() {
 
 void VcpuThread::Loop() {
   while (Wait() == kJob) {
-    VcpuJob *job = job_;
-    job->result = rf_vcpu_run(vcpu_, job->context, job->space, &job->registers, job->cpu);
+    job_();
     // Idle before the report, for the report may bring the next job at once; a stop that came meanwhile
     // stays.
     uint32_t expected = kJob;

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
-import { describeKvm } from '../kvm.js';
-import { Guest } from './guest.js';
+import { describePlatforms, type PlatformUnderTest } from './platforms.js';
 
 /** Bits that `xgetbv` gives: which state components are there. */
 const PROBE = `movl $0, %ecx
@@ -57,17 +56,17 @@ function program(avx512: boolean): string {
     syscall`;
 }
 
-function hasAvx512(): boolean {
-  using guest = new Guest(PROBE);
+function hasAvx512(platform: PlatformUnderTest): boolean {
+  using guest = platform.guest(PROBE);
   expect(guest.run()).toBe(SwitchResult.Syscall);
   return (guest.registers.low32(Register.Rsi) & 0xe0) === 0xe0;
 }
 
-describeKvm('extended state', () => {
+describePlatforms('extended state', (platform) => {
   it('of x87, SSE, AVX and AVX-512 is each context`s own, on one vCPU and across two', async () => {
-    const source = program(hasAvx512());
+    const source = program(hasAvx512(platform));
     for (const vcpus of [1, 2]) {
-      using guest = new Guest(source, { vcpus });
+      using guest = platform.guest(source, { vcpus });
       const threads = [1, 2, 3, 4].map((n) => {
         const registers = guest.start(new Registers());
         registers.setNumber(Register.Rdi, n * 1_000_000);
@@ -91,7 +90,7 @@ describeKvm('extended state', () => {
   });
 
   it('begins as Linux begins a program, whatever the host and other contexts have', () => {
-    using guest = new Guest(
+    using guest = platform.guest(
       'stmxcsr -16(%rsp)\n movl -16(%rsp), %eax\n fnstcw -16(%rsp)\n movw -16(%rsp), %di\n syscall',
       { vcpus: 1 },
     );
@@ -102,7 +101,7 @@ describeKvm('extended state', () => {
   });
 
   it('given by a program may claim components and bits that the processor has not', () => {
-    using guest = new Guest('1: syscall\n jmp 1b', { vcpus: 1 });
+    using guest = platform.guest('1: syscall\n jmp 1b', { vcpus: 1 });
     for (const claimed of [0, 0x207, 0x2e7, 0xffffffff]) {
       const state = guest.context.getExtendedState();
       const words = new Uint32Array(state.buffer);
@@ -118,7 +117,7 @@ describeKvm('extended state', () => {
   });
 
   it('can be taken from one context and given to another', () => {
-    using guest = new Guest(program(false), { vcpus: 1 });
+    using guest = platform.guest(program(false), { vcpus: 1 });
     guest.registers.setNumber(Register.Rdi, 5000);
     expect(guest.run()).toBe(SwitchResult.Syscall);
     const copy = guest.platform.newContext();

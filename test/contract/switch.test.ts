@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { PlatformError } from '../../src/platform/errors.js';
 import { Register, Registers } from '../../src/platform/registers.js';
-import { describeKvm } from '../kvm.js';
-import { CODE, Guest, STACK_TOP } from './guest.js';
+import { CODE, STACK_TOP } from './guest.js';
+import { describePlatforms } from './platforms.js';
 
 /** What `syscall` leaves alone: all but rax, rcx and r11. */
 const KEPT = [
@@ -26,9 +26,9 @@ const LOOP = '1: syscall\n jmp 1b';
 /** CF PF AF ZF SF DF OF, with IF and bit 1. */
 const FLAGS = 0xcd5n | 0x202n;
 
-describeKvm('a switch', () => {
+describePlatforms('a switch', (platform) => {
   it('hands every register to the guest and back, by switchSync and by switch', async () => {
-    using guest = new Guest(LOOP);
+    using guest = platform.guest(LOOP);
     const { registers, context, space } = guest;
     for (const asynchronous of [false, true]) {
       for (let round = 0; round < 50; round++) {
@@ -49,7 +49,7 @@ describeKvm('a switch', () => {
   });
 
   it('gives the instruction behind `syscall`, in rip and rcx, and the flags, in r11', () => {
-    using guest = new Guest(LOOP);
+    using guest = platform.guest(LOOP);
     guest.registers.set(Register.Rflags, FLAGS);
     expect(guest.run()).toBe(SwitchResult.Syscall);
     expect(guest.registers.getNumber(Register.Rip)).toBe(CODE + 2);
@@ -59,7 +59,7 @@ describeKvm('a switch', () => {
   });
 
   it('returns fully where rcx and r11 are not what `syscall` left', () => {
-    using guest = new Guest('syscall\n movq %rcx, %rdi\n movq %r11, %rsi\n syscall');
+    using guest = platform.guest('syscall\n movq %rcx, %rdi\n movq %r11, %rsi\n syscall');
     expect(guest.run()).toBe(SwitchResult.Syscall);
     guest.registers.set(Register.Rcx, 0x1111222233334444n);
     guest.registers.set(Register.R11, 0x5555666677778888n);
@@ -69,7 +69,7 @@ describeKvm('a switch', () => {
   });
 
   it('leaves the red zone and the stack alone', () => {
-    using guest = new Guest(LOOP);
+    using guest = platform.guest(LOOP);
     const pattern = Uint8Array.from({ length: 4096 }, (_, i) => (i * 7) & 0xff);
     guest.space.copyOut(STACK_TOP - 4096, pattern);
     guest.registers.setNumber(Register.Rsp, STACK_TOP - 2048);
@@ -80,14 +80,14 @@ describeKvm('a switch', () => {
   });
 
   it('lets no caller set flags that are not the program`s', () => {
-    using guest = new Guest('pushfq\n popq %rdi\n syscall');
+    using guest = platform.guest('pushfq\n popq %rdi\n syscall');
     guest.registers.set(Register.Rflags, 0xffffffffffffffffn & ~0x100n & ~0x40000n);
     expect(guest.run()).toBe(SwitchResult.Syscall);
     expect(guest.registers.get(Register.Rdi) & ~FLAGS & ~0x204000n).toBe(0n);
   });
 
   it('keeps FS and GS base, set by the caller and by wrfsbase, of each context its own', () => {
-    using guest = new Guest(
+    using guest = platform.guest(
       `rdfsbase %rdi
        rdgsbase %rsi
        syscall
@@ -123,7 +123,7 @@ describeKvm('a switch', () => {
   });
 
   it('refuses a base that is not canonical, and faults at such a rip as Linux does', () => {
-    using guest = new Guest(LOOP);
+    using guest = platform.guest(LOOP);
     guest.registers.set(Register.FsBase, 0x8000_0000_0000_0000n);
     expect(() => guest.run()).toThrow(PlatformError);
     guest.registers.set(Register.FsBase, 0n);
@@ -135,14 +135,14 @@ describeKvm('a switch', () => {
   });
 
   it('survives a stack pointer that is not canonical', () => {
-    using guest = new Guest(LOOP);
+    using guest = platform.guest(LOOP);
     guest.registers.set(Register.Rsp, 0x1234_5678_9abc_def0n);
     expect(guest.run()).toBe(SwitchResult.Syscall);
     expect(guest.registers.get(Register.Rsp)).toBe(0x1234_5678_9abc_def0n);
   });
 
   it('is refused while one is under way, after dispose, and with a foreign address space', async () => {
-    using guest = new Guest('1: jmp 1b');
+    using guest = platform.guest('1: jmp 1b');
     const pending = guest.context.switch(guest.space, guest.registers, -1);
     expect(() => guest.run()).toThrow(/under way/);
     guest.context.interrupt();
@@ -156,7 +156,7 @@ describeKvm('a switch', () => {
   });
 
   it('fails with the platform when it is disposed of in the middle', async () => {
-    const guest = new Guest('1: jmp 1b');
+    const guest = platform.guest('1: jmp 1b');
     const pending = guest.context.switch(guest.space, guest.registers, -1);
     guest.platform.dispose();
     guest.platform.dispose();

@@ -1,0 +1,115 @@
+#include "ptrace_image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ptrace_stub.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+
+#define CODE_SYSCALL 0x0f, 0x05
+#define CODE_INT3 0xcc
+#define CODE_TEST_EAX 0x85, 0xc0
+#define CODE_JZ_SELF 0x74, 0xfe
+
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD_HIGH(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
+/* Instructions to skip where the accumulator is `value`, and where it is not. */
+#define COMPARE(value, equal, other) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), equal, other)
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+/* Skips the call; its SIGSYS goes to the tracer, and ends the process where none is left. */
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP)
+
+#define SYSCALL_IP (RF_STUB_PAGE + RF_IMAGE_SYSCALL + RF_SYSCALL_LENGTH)
+#define CLONE_IP (RF_STUB_PAGE + RF_IMAGE_CLONE + RF_SYSCALL_LENGTH)
+
+/* mmap and munmap from one instruction, clone with its flags from another; the last column is the index. */
+static const struct sock_filter filter[] = {
+    LOAD(arch),                         /*  0 */
+    COMPARE(AUDIT_ARCH_X86_64, 0, 15),  /*  1 */
+    LOAD_HIGH(instruction_pointer),     /*  2 */
+    COMPARE(SYSCALL_IP >> 32, 0, 13),   /*  3 */
+    LOAD(instruction_pointer),          /*  4 */
+    COMPARE(SYSCALL_IP, 0, 3),          /*  5 */
+    LOAD(nr),                           /*  6 */
+    COMPARE(SYS_mmap, 8, 0),            /*  7 */
+    COMPARE(SYS_munmap, 7, 8),          /*  8 */
+    COMPARE(CLONE_IP, 0, 7),            /*  9 */
+    LOAD(nr),                           /* 10 */
+    COMPARE(SYS_clone, 0, 5),           /* 11 */
+    LOAD(args[0]),                      /* 12 */
+    COMPARE(RF_STUB_CLONE_FLAGS, 0, 3), /* 13 */
+    LOAD_HIGH(args[0]),                 /* 14 */
+    COMPARE(0, 0, 1),                   /* 15 */
+    ALLOW,                              /* 16 */
+    REFUSE,                             /* 17 */
+};
+
+_Static_assert(sizeof(struct rf_stub_image) <= RF_IMAGE_SIZE, "the image is a page");
+_Static_assert(sizeof(filter) / sizeof(filter[0]) <= RF_IMAGE_FILTER_MAX, "the filter fits");
+
+static void fill(struct rf_stub_image *image) {
+  static const uint8_t call[] = {CODE_SYSCALL, CODE_INT3};
+  /* The new thread, whose result is 0, waits in a loop until it is attached to. */
+  static const uint8_t clone_call[] = {CODE_SYSCALL, CODE_TEST_EAX, CODE_JZ_SELF, CODE_INT3};
+  image->header = (Elf64_Ehdr){
+      .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+      .e_type = ET_EXEC,
+      .e_machine = EM_X86_64,
+      .e_version = EV_CURRENT,
+      .e_entry = RF_IMAGE_ADDRESS + RF_IMAGE_SYSCALL,
+      .e_phoff = offsetof(struct rf_stub_image, load),
+      .e_ehsize = sizeof(Elf64_Ehdr),
+      .e_phentsize = sizeof(Elf64_Phdr),
+      .e_phnum = 1,
+  };
+  image->load = (Elf64_Phdr){
+      .p_type = PT_LOAD,
+      .p_flags = PF_R | PF_X,
+      .p_vaddr = RF_IMAGE_ADDRESS,
+      .p_filesz = RF_IMAGE_SIZE,
+      .p_memsz = RF_IMAGE_SIZE,
+      .p_align = RF_IMAGE_SIZE,
+  };
+  strcpy(image->name, "ringfence-stub");
+  image->program.len = sizeof(filter) / sizeof(filter[0]);
+  image->program.filter = (struct sock_filter *)(RF_STUB_PAGE + offsetof(struct rf_stub_image, filter));
+  memcpy(image->filter, filter, sizeof(filter));
+  memcpy(image->syscall, call, sizeof(call));
+  memcpy(image->clone, clone_call, sizeof(clone_call));
+}
+
+static int create_file(void) {
+  int fd = memfd_create("ringfence-stub", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+  /* Kernels before 6.3 know no MFD_EXEC, and make every memfd executable. */
+  return fd < 0 && errno == EINVAL ? memfd_create("ringfence-stub", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
+}
+
+int rf_image_create(void) {
+  union {
+    struct rf_stub_image image;
+    uint8_t page[RF_IMAGE_SIZE];
+  } content;
+  memset(&content, 0, sizeof(content));
+  fill(&content.image);
+  int fd = create_file();
+  if (fd < 0)
+    return -errno;
+  ssize_t written = pwrite(fd, &content, sizeof(content), 0);
+  if (written == (ssize_t)sizeof(content) &&
+      fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+    return fd;
+  int status = written < 0 || written == (ssize_t)sizeof(content) ? -errno : -EIO;
+  close(fd);
+  return status;
+}

@@ -1,0 +1,38 @@
+/* The file that a stub process executes: an ELF executable of one page, and what its page offers the tracer.
+ */
+#ifndef RINGFENCE_PTRACE_IMAGE_H
+#define RINGFENCE_PTRACE_IMAGE_H
+
+#include <elf.h>
+#include <linux/filter.h>
+#include <stdint.h>
+
+#define RF_IMAGE_SIZE 4096
+/* Where the image lies until it has a copy at RF_STUB_PAGE. */
+#define RF_IMAGE_ADDRESS 0x400000
+#define RF_IMAGE_FILTER_MAX 24
+
+/* Offsets in the page. */
+#define RF_IMAGE_SYSCALL offsetof(struct rf_stub_image, syscall)
+#define RF_IMAGE_CLONE offsetof(struct rf_stub_image, clone)
+/* Length of `syscall`: where the instruction pointer is while the call is made. */
+#define RF_SYSCALL_LENGTH 2
+
+/* Flags of the clone that makes another thread of a stub. */
+#define RF_STUB_CLONE_FLAGS                                                                                  \
+  (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_UNTRACED)
+
+struct rf_stub_image {
+  Elf64_Ehdr header;
+  Elf64_Phdr load;
+  char name[16];
+  struct sock_fprog program;
+  struct sock_filter filter[RF_IMAGE_FILTER_MAX];
+  uint8_t syscall[8];
+  uint8_t clone[8];
+};
+
+/* A sealed memfd that holds the image, or a negative errno. */
+int rf_image_create(void);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * Stub processes: address spaces made of host processes that execute no code of their own.
+ *
+ * A stub is born of an image in a memfd that holds a system call instruction and a breakpoint. Its whole user
+ * address range is unmapped but for one page at RF_STUB_PAGE, a copy of that image. The tracer makes it map
+ * and unmap memory by setting its registers to the page's `syscall`; a seccomp filter lets mmap, munmap and
+ * clone through from there alone. Guest code runs under PTRACE_SYSEMU, by which no system call of its
+ * executes at all.
+ *
+ * ptrace(2) binds a tracee to the thread that traces it: each function says whose thread calls it.
+ */
+#ifndef RINGFENCE_PTRACE_STUB_H
+#define RINGFENCE_PTRACE_STUB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The last page of user addresses (TASK_SIZE_MAX of Linux is a page below 2^47); the guest's end before it.
+ */
+#define RF_STUB_PAGE 0x7fffffffe000
+
+/* The signal that takes a stub's thread out of the guest. The guest can send none, so it means nothing else.
+ */
+#define RF_STUB_KICK SIGUSR1
+
+/* One thread of a stub process. */
+struct rf_stub_thread {
+  pid_t process;
+  pid_t tid;
+  bool attached; /* its tracer has it */
+  bool dead;
+  /* The context whose extended state its registers hold, 0 for none. */
+  uint64_t resident;
+  /* What its registers hold, so that they need not be written again. */
+  uint64_t fs_base, gs_base;
+  /* A budget has run out: ends the switch as an interrupt does. Any thread. */
+  bool expired;
+};
+
+/*
+ * Makes a stub process whose descriptor 0 is `memory_fd`; the calling thread traces its first thread. `stage`
+ * names the step that failed.
+ */
+int rf_stub_spawn(int memory_fd, struct rf_stub_thread *first, const char **stage);
+
+/* A system call of the stub's, made for it by its tracer: what the kernel returned, or -ESRCH where it has
+ * died. */
+long rf_stub_call(struct rf_stub_thread *thread, long number, const uint64_t arguments[6]);
+
+/* Makes another thread in the stub, which spins in the stub page until it is attached to. `first`'s tracer.
+ */
+int rf_stub_clone(struct rf_stub_thread *first, struct rf_stub_thread *thread);
+/* The calling thread traces it from now on. */
+int rf_stub_attach(struct rf_stub_thread *thread);
+
+/* Ends the process; any thread. Its threads remain to be reaped, the first one last. */
+void rf_stub_kill(const struct rf_stub_thread *first);
+void rf_stub_reap(const struct rf_stub_thread *thread);
+
+/* Waits for its next stop: the status of wait(2), or a negative errno, and `dead` set, where there will be
+ * none. */
+int rf_stub_wait(struct rf_stub_thread *thread, int *status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,119 @@
+/** The ptrace platform: guest code in traced host processes that can make no system call of their own. */
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { nativePtrace, type NativeTraceMachine } from '../host/native-ptrace.js';
+import { native } from '../host/native.js';
+import { MemoryFile } from '../memory/memory-file.js';
+import type { AddressSpace, Context, Memory, Platform } from '../platform/contract.js';
+import { PlatformError } from '../platform/errors.js';
+import { PAGE_SIZE, pageRoundUp } from '../platform/file-range.js';
+import { MAX_USER_ADDRESS, PtraceAddressSpace } from './address-space.js';
+import { PtraceContext } from './context.js';
+import { TracerPool } from './tracer-pool.js';
+
+export interface PtracePlatformOptions {
+  /** Bytes of guest memory that may be allocated; 2 GiB by default. */
+  readonly memoryLimit?: number;
+  /** Guest threads that run at the same time; as many as the host's processors by default. */
+  readonly vcpus?: number;
+}
+
+const DEFAULT_MEMORY_LIMIT = 2 * 1024 ** 3;
+
+export class PtracePlatform implements Platform {
+  readonly supportsAddressSpaceIO = true;
+  readonly cooperativelySchedulesAddressSpace = false;
+  readonly detectsCpuPreemption = false;
+  /** One mmap(2), whatever its length. */
+  readonly mapUnit = 0;
+  readonly minUserAddress = lowestMappableAddress();
+  readonly maxUserAddress = MAX_USER_ADDRESS;
+  readonly #memory: MemoryFile;
+  readonly #machine: NativeTraceMachine;
+  readonly #pool: TracerPool;
+  readonly #spaces = new Set<PtraceAddressSpace>();
+  #disposed = false;
+
+  constructor(options: PtracePlatformOptions = {}) {
+    this.#memory = new MemoryFile(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
+    this.#machine = new nativePtrace.Machine(this.#memory.native);
+    try {
+      this.#pool = new TracerPool(this.#machine, options.vcpus ?? defaultVcpus());
+    } catch (error) {
+      this.#machine.dispose();
+      this.#memory.destroy();
+      throw error;
+    }
+  }
+
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  get vcpus(): number {
+    return this.#pool.size;
+  }
+
+  newAddressSpace(_mappingsId?: object): AddressSpace {
+    this.#checkUsable();
+    const space: PtraceAddressSpace = new PtraceAddressSpace(
+      this.#machine,
+      this.#memory,
+      this.minUserAddress,
+      () => {
+        this.#spaces.delete(space);
+      },
+    );
+    this.#spaces.add(space);
+    return space;
+  }
+
+  newContext(): Context {
+    this.#checkUsable();
+    return new PtraceContext(this.#pool);
+  }
+
+  preemptAllCpus(): Promise<void> {
+    return Promise.reject(new PlatformError('the ptrace platform does not detect CPU preemption'));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#pool.close();
+    this.#machine.dispose();
+    for (const space of this.#spaces) space.destroy();
+    this.#spaces.clear();
+    this.#memory.destroy();
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw new PlatformError('the platform has been disposed');
+  }
+}
+
+/** @throws {PlatformError} where processes cannot be traced; the message names the step that failed */
+export function createPtracePlatform(options: PtracePlatformOptions = {}): PtracePlatform {
+  const platform = new PtracePlatform(options);
+  try {
+    platform.newAddressSpace().release();
+    return platform;
+  } catch (error) {
+    platform.dispose();
+    throw error;
+  }
+}
+
+/** vm.mmap_min_addr, and in any case not the first page, where null pointers lead. */
+function lowestMappableAddress(): number {
+  try {
+    const configured = Number(readFileSync('/proc/sys/vm/mmap_min_addr', 'utf8'));
+    return Math.max(PAGE_SIZE, pageRoundUp(configured));
+  } catch {
+    return 65536;
+  }
+}
+
+function defaultVcpus(): number {
+  return Math.min(availableParallelism(), native.constants.maxVcpus);
+}
