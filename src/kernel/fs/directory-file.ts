@@ -4,14 +4,12 @@ import { Whence } from '../abi/fcntl.js';
 import { wholeRecords } from '../abi/dirent.js';
 import type { StatRecord } from '../abi/stat.js';
 import type { Caller } from './caller.js';
+import { KernelMemory } from './kernel-memory.js';
 import { OpenFile } from './open-file.js';
-
-/** Bytes of entries that all open directories may hold: they lie outside the guest's memory limit. */
-const SNAPSHOT_BUDGET = 256 * 1024 * 1024;
-let snapshotBytes = 0;
 
 export class DirectoryFile extends OpenFile {
   #entries: Uint8Array | undefined;
+  #kernelMemory: KernelMemory | undefined;
 
   override get seekable(): boolean {
     return true;
@@ -79,19 +77,20 @@ export class DirectoryFile extends OpenFile {
     if (location === undefined || inode === undefined || location.dentry.removed) {
       return -Errno.ENOENT;
     }
-    if (snapshotBytes > SNAPSHOT_BUDGET) {
+    const entries = inode.readDirectory(location.dentry, caller);
+    if (typeof entries === 'number') {
+      return entries;
+    }
+    this.#kernelMemory ??= caller.kernel && KernelMemory.of(caller.kernel.memory);
+    if (this.#kernelMemory?.take(entries.length) === false) {
       return -Errno.ENOMEM;
     }
-    const entries = inode.readDirectory(location.dentry, caller);
-    if (typeof entries !== 'number') {
-      this.#entries = entries;
-      snapshotBytes += entries.length;
-    }
+    this.#entries = entries;
     return entries;
   }
 
   #forget(): void {
-    snapshotBytes -= this.#entries?.length ?? 0;
+    this.#kernelMemory?.give(this.#entries?.length ?? 0);
     this.#entries = undefined;
   }
 

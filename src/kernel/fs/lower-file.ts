@@ -11,6 +11,7 @@ import type { FileSystem } from './file-system.js';
 import type { AttributeChange } from './inode.js';
 import type { LowerObject } from './lower-object.js';
 import { addLink } from './memory-inode.js';
+import type { MemoryStore } from './memory-store.js';
 import { offerPages, type Reclaimable } from './page-reclaim.js';
 import { RegularInode } from './regular-inode.js';
 
@@ -28,7 +29,7 @@ export class LowerFile extends RegularInode implements Reclaimable {
   #version = '';
 
   constructor(
-    override readonly fs: FileSystem,
+    override readonly fs: FileSystem & { readonly store: MemoryStore },
     readonly object: LowerObject,
     memory: GuestMemory,
   ) {
@@ -155,7 +156,7 @@ export class LowerFile extends RegularInode implements Reclaimable {
   }
 
   override addLink(): number {
-    const error = addLink(this.object.own());
+    const error = addLink(this.object.own(), this.fs.store);
     this.#names += error === 0 ? 1 : 0;
     return error;
   }
@@ -164,6 +165,10 @@ export class LowerFile extends RegularInode implements Reclaimable {
     const record = this.object.own();
     record.nlink = Math.max(0, record.nlink - 1);
     this.#names--;
+    // The first name is the host's.
+    if (this.#names > 0) {
+      this.fs.store.giveName();
+    }
     if (!this.inUse) {
       this.idle();
     }

@@ -32,7 +32,7 @@ export function appendChild(list: DirentList, child: Dentry): void {
 
 /** Makes an object in memory; -ENOSPC where there may be no more. */
 export function makeMemoryInode(store: MemoryStore, node: NewNode): Inode | number {
-  if (!store.take()) {
+  if (!store.take(node.target?.length)) {
     return -Errno.ENOSPC;
   }
   switch (node.mode & Mode.S_IFMT) {

@@ -17,10 +17,13 @@ import type { Location } from './location.js';
 const SECTOR = 512;
 const MAX_LINKS = 65000;
 
-/** Counts one more name; -EMLINK where there are too many. */
-export function addLink(record: StatRecord): number {
+/** Counts one more name; -EMLINK where there are too many, -ENOSPC where there is no room. */
+export function addLink(record: StatRecord, store: MemoryStore): number {
   if (record.nlink >= MAX_LINKS) {
     return -Errno.EMLINK;
+  }
+  if (!store.takeName()) {
+    return -Errno.ENOSPC;
   }
   record.nlink++;
   record.setTime('ctime', now());
@@ -30,6 +33,7 @@ export function addLink(record: StatRecord): number {
 export class MemoryFile extends RegularInode {
   readonly record: StatRecord;
   readonly data: FileData;
+  #isGone = false;
 
   constructor(
     readonly pool: MemoryStore,
@@ -89,20 +93,24 @@ export class MemoryFile extends RegularInode {
   }
 
   protected override idle(): void {
-    if (this.record.nlink === 0) {
+    // Without a name it may still be opened once more, by /proc/PID/exe.
+    if (this.record.nlink === 0 && !this.#isGone) {
+      this.#isGone = true;
       this.data.dispose();
       this.pool.give();
     }
   }
 
   override addLink(): number {
-    return addLink(this.record);
+    return addLink(this.record, this.pool);
   }
 
   override dropLink(): void {
     this.record.nlink--;
     this.record.setTime('ctime', now());
-    if (!this.inUse) {
+    if (this.record.nlink > 0) {
+      this.pool.giveName();
+    } else if (!this.inUse) {
       this.idle();
     }
   }
@@ -159,13 +167,15 @@ export class MemoryNode extends Inode {
   }
 
   override addLink(): number {
-    return addLink(this.record);
+    return addLink(this.record, this.pool);
   }
 
   override dropLink(): void {
     this.record.nlink--;
-    if (this.record.nlink === 0) {
-      this.pool.give();
+    if (this.record.nlink > 0) {
+      this.pool.giveName();
+    } else {
+      this.pool.give(this.#target.length);
     }
   }
 

@@ -1,17 +1,19 @@
-/** What in-memory inodes of one file system share: identity, memory, and a limit to their number. */
+/** What in-memory inodes of one file system share: identity, and memory for contents and metadata. */
 import { Mode, STATX_BASIC_STATS, STATX_MNT_ID, StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import type { FileSystem } from './file-system.js';
 import type { NewNode } from './inode.js';
+import { KernelMemory } from './kernel-memory.js';
 import { now } from './time-stamp.js';
 
-/** Inodes live in the host process's heap, outside the guest's memory limit: a guest may have so many. */
-const MAX_INODES = 262144;
+/** What an inode takes with its first name, and what each further name takes, as measured. */
+const INODE_BYTES = 2048;
+const NAME_BYTES = 512;
 
 const BLOCK_SIZE = 4096;
 
 export class MemoryStore {
-  #inodes = 0;
+  readonly #kernelMemory: KernelMemory;
   #last: bigint;
 
   constructor(
@@ -22,19 +24,25 @@ export class MemoryStore {
     firstInode = 1n,
   ) {
     this.#last = firstInode - 1n;
+    this.#kernelMemory = KernelMemory.of(memory);
   }
 
-  /** Counts one more inode; false where there may be no more (ENOSPC). */
-  take(): boolean {
-    if (this.#inodes >= MAX_INODES) {
-      return false;
-    }
-    this.#inodes++;
-    return true;
+  /** Counts one more inode, which holds a link's target of so many bytes; false where there is no room (ENOSPC). */
+  take(targetLength = 0): boolean {
+    return this.#kernelMemory.take(INODE_BYTES + targetLength);
   }
 
-  give(): void {
-    this.#inodes--;
+  give(targetLength = 0): void {
+    this.#kernelMemory.give(INODE_BYTES + targetLength);
+  }
+
+  /** Counts one more name of an inode. */
+  takeName(): boolean {
+    return this.#kernelMemory.take(NAME_BYTES);
+  }
+
+  giveName(): void {
+    this.#kernelMemory.give(NAME_BYTES);
   }
 
   /** Metadata of a new object. */

@@ -198,6 +198,8 @@ function mergeDirents(
 /** A symbolic link, or what is never opened: a host FIFO, socket or device node. */
 export class LowerNode extends Inode {
   #target: string | undefined;
+  /** Names that lead to this object. */
+  #names = 1;
 
   constructor(
     override readonly fs: OverlayFs,
@@ -247,12 +249,17 @@ export class LowerNode extends Inode {
   }
 
   override addLink(): number {
-    return addLink(this.object.own());
+    const error = addLink(this.object.own(), this.fs.store);
+    this.#names += error === 0 ? 1 : 0;
+    return error;
   }
 
   override dropLink(): void {
     const record = this.object.own();
     record.nlink = Math.max(0, record.nlink - 1);
+    if (--this.#names > 0) {
+      this.fs.store.giveName();
+    }
   }
 
   override getXattr(name: string, out: Uint8Array): number {

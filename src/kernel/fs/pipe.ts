@@ -5,6 +5,7 @@ import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Mode, type StatRecord } from '../abi/stat.js';
 import { fillAnonymousStat, nextAnonymousInode } from './anonymous-stat.js';
 import { PIPE_DEVICE } from './device-numbers.js';
+import type { KernelMemory } from './kernel-memory.js';
 import { OpenFile } from './open-file.js';
 import { WaitQueue } from './wait-queue.js';
 
@@ -22,10 +23,25 @@ class Pipe {
   readers = 1;
   writers = 1;
   capacity = DEFAULT_PIPE_SIZE;
-  /** A ring; allocated with the first write. */
+  /** A ring of bytes; allocated with the first write. */
   #ring: Uint8Array | undefined;
   #start = 0;
   length = 0;
+
+  constructor(readonly kernelMemory: KernelMemory) {}
+
+  /** Takes the room for its bytes; false where there is none. */
+  open(): boolean {
+    return this.kernelMemory.take(this.capacity);
+  }
+
+  /** Gives everything back once both ends are closed. */
+  closeIfUnused(): void {
+    if (this.readers === 0 && this.writers === 0) {
+      this.kernelMemory.give(this.capacity);
+      this.#ring = undefined;
+    }
+  }
 
   get free(): number {
     return this.capacity - this.length;
@@ -71,6 +87,9 @@ class Pipe {
     const capacity = 2 ** Math.ceil(Math.log2(Math.max(MIN_PIPE_SIZE, wanted)));
     if (capacity < this.length) {
       return -Errno.EBUSY;
+    }
+    if (!this.kernelMemory.take(capacity - this.capacity)) {
+      return -Errno.EPERM;
     }
     const contents = new Uint8Array(this.length);
     this.take(contents);
@@ -167,12 +186,19 @@ export class PipeFile extends OpenFile {
     if (this.writable) {
       this.#pipe.writers--;
     }
+    this.#pipe.closeIfUnused();
     this.#pipe.queue.wake(POLL_READABLE | POLL_WRITABLE | Poll.HUP | Poll.ERR);
   }
 }
 
-/** The reading and the writing end. */
-export function createPipe(flags: number): [PipeFile, PipeFile] {
-  const pipe = new Pipe();
+/** The reading and the writing end; -ENFILE where pipes hold all that they may. */
+export function createPipe(
+  flags: number,
+  kernelMemory: KernelMemory,
+): [PipeFile, PipeFile] | number {
+  const pipe = new Pipe(kernelMemory);
+  if (!pipe.open()) {
+    return -Errno.ENFILE;
+  }
   return [new PipeFile(O.RDONLY | flags, pipe), new PipeFile(O.WRONLY | flags, pipe)];
 }

@@ -2,6 +2,7 @@
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { FD_CLOEXEC, Fcntl, LockType, O } from '../abi/fcntl.js';
+import { KernelMemory } from '../fs/kernel-memory.js';
 import { createMemoryFile } from '../fs/memory-file.js';
 import type { OpenFile } from '../fs/open-file.js';
 import { createPipe, PipeFile } from '../fs/pipe.js';
@@ -165,7 +166,10 @@ function pipe(task: Task, address: number, flags: number): number {
   if (flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) {
     return -Errno.EINVAL;
   }
-  const ends = createPipe(flags & O.NONBLOCK);
+  const ends = createPipe(flags & O.NONBLOCK, KernelMemory.of(task.kernel.memory));
+  if (typeof ends === 'number') {
+    return ends;
+  }
   return givePair(task, address, ends, (flags & O.CLOEXEC) !== 0);
 }
 
@@ -192,6 +196,9 @@ function sysMemfdCreate(task: Task, args: Registers): number {
     return name === -Errno.ENAMETOOLONG ? -Errno.EINVAL : name;
   }
   const file = createMemoryFile(task.kernel.memory, name, task.credentials);
+  if (typeof file === 'number') {
+    return file;
+  }
   return giveDescriptor(task, file, (flags & MFD_CLOEXEC) !== 0);
 }
 

@@ -10,6 +10,7 @@ import { DirectoryFile } from '../directory-file.js';
 import type { FileSystem } from '../file-system.js';
 import { Inode, type MagicTarget } from '../inode.js';
 import type { Location } from '../location.js';
+import { KernelMemory } from '../kernel-memory.js';
 import { OpenFile } from '../open-file.js';
 import { now } from '../time-stamp.js';
 
@@ -137,7 +138,8 @@ export class ProcFile extends ProcInode {
   }
 
   override open(location: Location, flags: number, caller: Caller): OpenFile | number {
-    return new ProcOpenFile(flags, location, () => this.#content(caller));
+    const kernelMemory = caller.kernel && KernelMemory.of(caller.kernel.memory);
+    return new ProcOpenFile(flags, location, () => this.#content(caller), kernelMemory);
   }
 
   override truncate(): number {
@@ -150,7 +152,12 @@ class ProcOpenFile extends OpenFile {
   readonly #make: () => string | number;
   #bytes: Uint8Array | undefined;
 
-  constructor(flags: number, location: Location, make: () => string | number) {
+  constructor(
+    flags: number,
+    location: Location,
+    make: () => string | number,
+    readonly kernelMemory: KernelMemory | undefined,
+  ) {
     super(flags, location);
     this.#make = make;
   }
@@ -165,7 +172,7 @@ class ProcOpenFile extends OpenFile {
 
   override read(dst: Uint8Array): number {
     if (this.position === 0) {
-      this.#bytes = undefined;
+      this.#forget();
     }
     const count = this.pread(dst, this.position);
     if (count > 0) {
@@ -180,11 +187,23 @@ class ProcOpenFile extends OpenFile {
       if (typeof content === 'number') {
         return content;
       }
+      if (this.kernelMemory?.take(content.length) === false) {
+        return -Errno.ENOMEM;
+      }
       this.#bytes = Buffer.from(content, 'latin1');
     }
     const part = this.#bytes.subarray(offset, offset + dst.length);
     dst.set(part);
     return part.length;
+  }
+
+  #forget(): void {
+    this.kernelMemory?.give(this.#bytes?.length ?? 0);
+    this.#bytes = undefined;
+  }
+
+  protected override onClose(): void {
+    this.#forget();
   }
 
   override unread(bytes: Uint8Array): void {
