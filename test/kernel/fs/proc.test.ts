@@ -91,6 +91,19 @@ describe('/proc', () => {
     expect(guest.readLink(`/proc/self/fd/${String(writing)}`)).toMatch(/^pipe:\[\d+\]$/);
   });
 
+  test('paths longer than a path can be are not told', () => {
+    const name = 'n'.repeat(250);
+    for (let depth = 0; depth < 20; depth++) {
+      guest.ok('mkdir', name, 0o755);
+      guest.ok('chdir', name);
+    }
+    expect(guest.call('readlink', '/proc/self/cwd', MEMORY_START, 4096)).toBe('ENAMETOOLONG');
+    expect(guest.call('getcwd', MEMORY_START, 65536)).toBe('ENAMETOOLONG');
+    guest.writeFile('file', 'x');
+    const mapping = guest.task.files.get(guest.ok('open', 'file', 0, 0))?.mapping();
+    expect(mapping).toMatchObject({ name: '(too long)' });
+  });
+
   test('texts have the form of proc(5)', () => {
     expect(guest.readFile('/proc/mounts')).toMatch(/^overlay \/ overlay rw,relatime 0 0\n/);
     expect(guest.readFile('/proc/self/mountinfo').split('\n')[1]).toMatch(

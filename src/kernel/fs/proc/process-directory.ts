@@ -4,7 +4,7 @@ import { O } from '../../abi/fcntl.js';
 import type { Task } from '../../task/task.js';
 import type { Caller } from '../caller.js';
 import type { Inode, MagicTarget } from '../inode.js';
-import { displayPath } from '../place-name.js';
+import { linkText } from '../place-name.js';
 import { mountInfo } from './mount-files.js';
 import {
   type Content,
@@ -109,7 +109,7 @@ function placeLink(
     fs,
     path,
     owner,
-    (caller) => (mayLook(task, caller) ? displayPath(place()) : -Errno.EACCES),
+    (caller) => (mayLook(task, caller) ? linkText(place()) : -Errno.EACCES),
     (caller) => (mayLook(task, caller) ? { location: place() } : -Errno.EACCES),
   );
 }
@@ -117,7 +117,7 @@ function placeLink(
 function executableLink(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
   const text = (): string | number => {
     const { executable } = task.process;
-    return executable === undefined ? -Errno.ENOENT : displayPath(executable);
+    return executable === undefined ? -Errno.ENOENT : linkText(executable);
   };
   // Not by its name: that may be gone, or lead back here.
   const follow = (): MagicTarget => {
@@ -148,8 +148,8 @@ function fdLink(
     return undefined;
   }
   const permissions = 0o100 | (open.readable ? 0o400 : 0) | (open.writable ? 0o200 : 0);
-  const text = (): string =>
-    open.location === undefined ? open.describe() : displayPath(open.location);
+  const text = (): string | number =>
+    open.location === undefined ? open.describe() : linkText(open.location);
   const follow = (caller: Caller): MagicTarget => {
     if (!mayLook(task, caller)) {
       return -Errno.EACCES;
