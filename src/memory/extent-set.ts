@@ -5,15 +5,22 @@
  */
 import type { FileRange } from '../platform/file-range.js';
 
-interface Extent extends FileRange {
+class Extent {
+  start: number;
+  end: number;
   /** No child has a higher one. */
-  readonly priority: number;
-  left: Extent | undefined;
-  right: Extent | undefined;
+  readonly priority = Math.random();
+  left: Tree;
+  right: Tree;
   /** Most bytes in one range, of this and those below it. */
-  longest: number;
+  longest = 0;
   /** The same, counted from the first multiple of the set's alignment. */
-  longestAligned: number;
+  longestAligned = 0;
+
+  constructor(start: number, end: number) {
+    this.start = start;
+    this.end = end;
+  }
 }
 
 type Tree = Extent | undefined;
@@ -36,16 +43,14 @@ export class ExtentSet {
   /** Adds a range that overlaps none in it. */
   add(start: number, end: number): void {
     this.#total += end - start;
-    let [below, above] = this.#split(this.#root, start);
-    const before = last(below);
-    if (before?.end === start) [below] = this.#split(below, before.start);
-    const after = first(above);
-    if (after?.start === end) [, above] = this.#split(above, end + 1);
-    const merged = this.#leaf(
-      before?.end === start ? before.start : start,
-      after?.start === end ? after.end : end,
-    );
-    this.#root = this.#join(this.#join(below, merged), above);
+    const before = lastBelow(this.#root, start);
+    const after = firstAbove(this.#root, start);
+    const from = before?.end === start ? before.start : start;
+    const to = after?.start === end ? after.end : end;
+    if (from < start && end < to) this.#remove(end);
+    if (from < start) this.#resize(this.#root, from, from, to);
+    else if (end < to) this.#resize(this.#root, end, start, to);
+    else this.#insert(start, end);
   }
 
   /** Takes `length` bytes, the lowest that fit; -1 where none do. */
@@ -79,14 +84,17 @@ export class ExtentSet {
     visit(root, each);
   }
 
-  #carve(extent: Extent, start: number, length: number): number {
-    this.#total -= length;
+  #carve({ start: from, end: to }: Extent, start: number, length: number): number {
     const end = start + length;
-    const [below, rest] = this.#split(this.#root, extent.start);
-    const [, above] = this.#split(rest, extent.start + 1);
-    const head = extent.start < start ? this.#leaf(extent.start, start) : undefined;
-    const tail = end < extent.end ? this.#leaf(end, extent.end) : undefined;
-    this.#root = this.#join(this.#join(below, head), this.#join(tail, above));
+    this.#total -= length;
+    if (from < start) {
+      this.#resize(this.#root, from, from, start);
+      if (end < to) this.#insert(end, to);
+    } else if (end < to) {
+      this.#resize(this.#root, from, end, to);
+    } else {
+      this.#remove(from);
+    }
     return start;
   }
 
@@ -94,10 +102,27 @@ export class ExtentSet {
     return Math.ceil(offset / this.#alignment) * this.#alignment;
   }
 
-  #leaf(start: number, end: number): Extent {
-    const priority = Math.random();
-    const [left, right] = [undefined, undefined];
-    return this.#measure({ start, end, priority, left, right, longest: 0, longestAligned: 0 });
+  #insert(start: number, end: number): void {
+    const [below, above] = this.#split(this.#root, start);
+    this.#root = this.#join(this.#join(below, this.#measure(new Extent(start, end))), above);
+  }
+
+  #remove(start: number): void {
+    const [below, rest] = this.#split(this.#root, start);
+    const [, above] = this.#split(rest, start + 1);
+    this.#root = this.#join(below, above);
+  }
+
+  /** Gives the extent that begins at `key` bounds that keep it between its neighbours. */
+  #resize(tree: Tree, key: number, start: number, end: number): void {
+    if (tree === undefined) return;
+    if (tree.start === key) {
+      tree.start = start;
+      tree.end = end;
+    } else {
+      this.#resize(key < tree.start ? tree.left : tree.right, key, start, end);
+    }
+    this.#measure(tree);
   }
 
   #measure(extent: Extent): Extent {
@@ -137,14 +162,24 @@ export class ExtentSet {
   }
 }
 
-function first(tree: Tree): Tree {
-  while (tree?.left !== undefined) tree = tree.left;
-  return tree;
+/** The last extent that begins below `offset`. */
+function lastBelow(tree: Tree, offset: number): Tree {
+  let found: Tree;
+  while (tree !== undefined) {
+    if (tree.start < offset) found = tree;
+    tree = tree.start < offset ? tree.right : tree.left;
+  }
+  return found;
 }
 
-function last(tree: Tree): Tree {
-  while (tree?.right !== undefined) tree = tree.right;
-  return tree;
+/** The first extent that begins above `offset`. */
+function firstAbove(tree: Tree, offset: number): Tree {
+  let found: Tree;
+  while (tree !== undefined) {
+    if (tree.start > offset) found = tree;
+    tree = tree.start > offset ? tree.left : tree.right;
+  }
+  return found;
 }
 
 function visit(tree: Tree, each: (range: FileRange) => void): void {

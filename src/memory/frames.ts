@@ -71,28 +71,38 @@ export class Frames {
   /** Takes a reference from each page of `range`, none of them free; gives what has none left, merged. */
   release(range: FileRange): FileRange[] {
     const freed: { start: number; end: number }[] = [];
-    for (const run of this.runs(range)) {
-      this.#add(run, -(run.references > 1 ? ONE_REFERENCE : ONE_REFERENCE + run.kind));
+    for (let { start } = range; start < range.end;) {
+      const run = this.#runAt(start, range.end);
+      const { end, references, kind } = run;
       const before = freed.at(-1);
-      if (run.references > 1) continue;
-      if (before?.end === run.start) before.end = run.end;
-      else freed.push({ start: run.start, end: run.end });
+      this.#add(run, references > 1 ? -ONE_REFERENCE : -ONE_REFERENCE - kind);
+      if (references === 1 && before?.end === start) before.end = end;
+      else if (references === 1) freed.push({ start, end });
+      start = end;
     }
     return freed;
   }
 
   /** The runs that make up `range`, the free ones too. */
   *runs(range: FileRange): Generator<FrameRun> {
-    const last = range.end / PAGE_SIZE;
-    for (let page = range.start / PAGE_SIZE; page < last;) {
-      const { block, from } = this.#blockAt(page, last);
-      const word = typeof block === 'number' ? block : (block[from] as number);
-      const end = this.#endOfRun(page, last, word);
-      const kind = (word & KIND_MASK) as MemoryKind;
-      const references = word >>> KIND_BITS;
-      yield { start: page * PAGE_SIZE, end: end * PAGE_SIZE, references, kind };
-      page = end;
+    for (let { start } = range; start < range.end;) {
+      const run = this.#runAt(start, range.end);
+      yield run;
+      start = run.end;
     }
+  }
+
+  #runAt(start: number, end: number): FrameRun {
+    const page = start / PAGE_SIZE;
+    const last = end / PAGE_SIZE;
+    const { block, from } = this.#blockAt(page, last);
+    const word = typeof block === 'number' ? block : (block[from] as number);
+    return {
+      start,
+      end: this.#endOfRun(page, last, word) * PAGE_SIZE,
+      references: word >>> KIND_BITS,
+      kind: (word & KIND_MASK) as MemoryKind,
+    };
   }
 
   /** The block that `page` is in, and which of its pages [page, last) are. */
