@@ -5,6 +5,8 @@
 #include "stub.h"
 
 #define OPCODE_INT_IMM 0xcd
+#define MAX_INSTRUCTION 15
+#define ERROR_IDT 2 /* the error code's selector is of a gate (SDM volume 3, figure 6-7) */
 #define OPCODE_OUT_IMM 0xe6
 #define OPCODE_OUT_DX 0xee
 
@@ -69,13 +71,23 @@ enum rf_result rf_fail(struct rf_vcpu *vcpu, int error, uint64_t detail) {
   return RF_FAILED;
 }
 
+/* Legacy prefixes but LOCK, and REX (SDM volume 2, section 2.1.1 and 2.2.1). */
+static bool is_prefix(uint8_t byte) {
+  return byte == 0x66 || byte == 0x67 || (byte & 0xe7) == 0x26 || byte == 0x64 || byte == 0x65 ||
+         byte == 0xf2 || byte == 0xf3 || (byte & 0xf0) == 0x40;
+}
+
 /*
- * `int n` of a vector without a gate is a general protection fault (SDM volume 3, section 6.12.1.1), but the
- * deprivileged class calls it an invalid opcode.
+ * `int n` of a vector without a gate for ring 3 is a general protection fault (SDM volume 3,
+ * section 6.12.1.1), but the deprivileged class calls it an invalid opcode. Gives n, or -1 where the
+ * instruction is another.
  */
-static bool is_gateless_int(const struct rf_space *space, uint64_t rip) {
-  uint8_t opcode;
-  return rf_space_read(space, rip, &opcode, 1) == 1 && opcode == OPCODE_INT_IMM;
+static int gateless_int(const struct rf_space *space, uint64_t rip) {
+  uint8_t code[MAX_INSTRUCTION];
+  uint64_t count = rf_space_read(space, rip, code, sizeof(code)), at = 0;
+  while (at < count && is_prefix(code[at]))
+    at++;
+  return at + 1 < count && code[at] == OPCODE_INT_IMM ? code[at + 1] : -1;
 }
 
 static enum rf_result on_stub(struct rf_vcpu *vcpu, const struct rf_space *space,
@@ -90,8 +102,10 @@ static enum rf_result on_stub(struct rf_vcpu *vcpu, const struct rf_space *space
   registers->user.rip = frame->rip;
   registers->user.eflags = frame->rflags;
   registers->user.rsp = frame->rsp;
-  if (vector == VECTOR_INVALID_OPCODE && is_gateless_int(space, frame->rip))
-    return rf_leave_by_exception(registers, VECTOR_GENERAL_PROTECTION, 0, 0);
+  int gateless = vector == VECTOR_INVALID_OPCODE ? gateless_int(space, frame->rip) : -1;
+  if (gateless >= 0)
+    return rf_leave_by_exception(registers, VECTOR_GENERAL_PROTECTION, (uint64_t)gateless << 3 | ERROR_IDT,
+                                 0);
   uint64_t error_code = rf_vector_has_error_code(vector) ? ((const uint64_t *)frame)[-1] : 0;
   return rf_leave_by_exception(registers, vector, error_code, vcpu->run->s.regs.sregs.cr2);
 }

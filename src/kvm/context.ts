@@ -120,8 +120,8 @@ export class KvmContext implements Context {
       {
         vector: registers.high32(Report.AccessVector),
         errorCode: registers.high32(Report.CpuErrorCode),
-        faultAddress: registers.getNumber(Report.FaultAddress),
-        rip: registers.getNumber(Register.Rip),
+        faultAddress: registers.get(Report.FaultAddress),
+        rip: registers.get(Register.Rip),
         rflags: registers.low32(Register.Rflags),
         floatingPoint: () => this.#floatingPoint(),
       },

@@ -10,8 +10,8 @@ export interface Exception {
   readonly vector: number;
   readonly errorCode: number;
   /** CR2, for a page fault. */
-  readonly faultAddress: number;
-  readonly rip: number;
+  readonly faultAddress: bigint;
+  readonly rip: bigint;
   readonly rflags: number;
   /** x87 status and control words and MXCSR; asked for only where the vector is one of theirs. */
   readonly floatingPoint: () => FloatingPointStatus;
@@ -26,7 +26,7 @@ export interface FloatingPointStatus {
 export interface Siginfo {
   readonly signo: number;
   readonly code: number;
-  readonly address: number;
+  readonly address: bigint;
   readonly access: AccessType;
   readonly maybeCpuid: boolean;
 }
@@ -59,9 +59,9 @@ const PF_PRESENT = 1;
 const PF_WRITE = 2;
 const PF_INSTRUCTION = 16;
 
-const FIRST_KERNEL_ADDRESS = 2 ** 47;
+const FIRST_KERNEL_ADDRESS = 1n << 47n;
 
-function siginfo(signo: number, code: number, address = 0, access: AccessType = 0): Siginfo {
+function siginfo(signo: number, code: number, address = 0n, access: AccessType = 0): Siginfo {
   return { signo, code, address, access, maybeCpuid: false };
 }
 

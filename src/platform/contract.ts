@@ -24,8 +24,8 @@ export interface SignalInfo {
   readonly signo: number;
   /** `si_code`. */
   readonly code: number;
-  /** `si_addr`. */
-  readonly address: number;
+  /** `si_addr`, all 64 bits: a fault may be at any address. */
+  readonly address: bigint;
   /** SIGSEGV and SIGBUS: what the instruction tried. 0 where unknown. */
   readonly access: AccessType;
   /** The instruction may be a CPUID that the host made fault. */

@@ -129,8 +129,8 @@ export class Registers {
   }
 
   /** Leaves what an exception means, beside the vector and the error code. */
-  setReport(info: { signo: number; code: number; address: number; access: number }): void {
-    this.setNumber(Report.FaultAddress, info.address);
+  setReport(info: { signo: number; code: number; address: bigint; access: number }): void {
+    this.set(Report.FaultAddress, info.address);
     this.#i32[Report.SignoCode * 2] = info.signo;
     this.#i32[Report.SignoCode * 2 + 1] = info.code;
     this.#u32[Report.AccessVector * 2] = info.access;

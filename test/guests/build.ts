@@ -37,6 +37,7 @@ const RECIPES = {
     flags: ['-O2', '-mgeneral-regs-only', ...BARE],
   },
   segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
+  siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
   wild: bare('wild'),
 } as const satisfies Record<string, Recipe>;

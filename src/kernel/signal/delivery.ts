@@ -97,7 +97,7 @@ function runHandler(task: Task, info: SignalInfo, action: SignalAction): void {
     // No room for the frame: Linux ends the process with SIGSEGV, or lets that signal's handler try.
     if (info.signo === Signo.SIGSEGV) task.process.actions.reset(Signo.SIGSEGV);
     task.blocked = mask;
-    task.forceSignal({ signo: Signo.SIGSEGV, code: SiCode.SI_KERNEL, address: 0 });
+    task.forceSignal({ signo: Signo.SIGSEGV, code: SiCode.SI_KERNEL, address: 0n });
     deliverSignals(task, undefined);
     return;
   }

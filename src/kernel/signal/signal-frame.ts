@@ -161,7 +161,7 @@ function writeContext(
   writeWord(bytes, context + SC_ERR, info.errorCode ?? 0);
   writeWord(bytes, context + SC_TRAPNO, info.vector ?? 0);
   contents.mask.encode(bytes, context + SC_OLDMASK);
-  writeWord(bytes, context + SC_CR2, info.vector === 14 ? (info.address ?? 0) : 0);
+  bytes.writeBigUInt64LE(info.vector === 14 ? (info.address ?? 0n) : 0n, context + SC_CR2);
   writeWord(bytes, context + SC_FPSTATE, stateAt);
   contents.mask.encode(bytes, UCONTEXT + UC_SIGMASK);
 }

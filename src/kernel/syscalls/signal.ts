@@ -207,7 +207,7 @@ function sysSigreturn(task: Task): number {
 }
 
 function badFrame(task: Task): number {
-  task.forceSignal({ signo: Signo.SIGSEGV, code: SiCode.SI_KERNEL, address: 0 });
+  task.forceSignal({ signo: Signo.SIGSEGV, code: SiCode.SI_KERNEL, address: 0n });
   task.registersReplaced = true;
   return 0;
 }

@@ -17,6 +17,8 @@ const CALLS_PER_LOOK = 4;
 /** A guest that ran so many milliseconds without a call is computing: switches stay asynchronous. */
 const COMPUTING = 1;
 const PAGE_FAULT_VECTOR = 14;
+/** Bit of a page fault's error code (SDM volume 3, section 4.7). */
+const PAGE_FAULT_PRESENT = 1;
 
 /** Runs until the process ends; then gives back what the task held. Never rejects. */
 export async function runTask(task: Task): Promise<void> {
@@ -128,12 +130,14 @@ class RunLoop {
     const task = this.#task;
     const { registers, mm } = task;
     const signo = registers.low32(Report.SignoCode);
-    const address = registers.getNumber(Report.FaultAddress);
     const vector = registers.high32(Report.AccessVector);
     let code = registers.highInt32(Report.SignoCode);
     let raised = signo;
     if (signo === Signo.SIGSEGV && vector === PAGE_FAULT_VECTOR) {
-      const fault = mm.handleFault(address, registers.low32(Report.AccessVector));
+      const fault = mm.handleFault(
+        registers.getNumber(Report.FaultAddress),
+        registers.low32(Report.AccessVector),
+      );
       if (fault === 0) return;
       raised = fault.signo;
       code = fault.code;
@@ -141,7 +145,10 @@ class RunLoop {
         task.kernel.reportDefect(`process ${String(task.pid)} was killed: out of guest memory`);
       }
     }
-    const errorCode = registers.high32(Report.CpuErrorCode);
+    const address = registers.get(Report.FaultAddress);
+    let errorCode = registers.high32(Report.CpuErrorCode);
+    // What is mapped beyond the program's addresses is not for it to know (Linux, sanitize_error_code).
+    if (vector === PAGE_FAULT_VECTOR && address >= mm.layout.top) errorCode |= PAGE_FAULT_PRESENT;
     task.forceSignal({ signo: raised, code, address, vector, errorCode });
   }
 

@@ -56,7 +56,7 @@ export class Tracer {
     const name = signalName(info.signo);
     const fields = [`si_signo=${name}`, `si_code=${signalCodeName(info.signo, info.code)}`];
     if (info.address !== undefined) {
-      fields.push(`si_addr=${formatPointer(BigInt(info.address))}`);
+      fields.push(`si_addr=${formatPointer(info.address)}`);
     } else if (info.pid !== undefined) {
       fields.push(`si_pid=${String(info.pid)}`, `si_uid=${String(info.uid ?? 0)}`);
     }
