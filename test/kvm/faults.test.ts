@@ -85,8 +85,14 @@ const CASES: readonly [string, string, Fault][] = [
   ],
 ];
 
+/** QEMU's emulator raises neither #XM nor #AC: there is nothing to report. */
+const NOT_EMULATED = ['an unmasked SSE division by zero', 'an alignment check'];
+const raised = CASES.filter(
+  ([name]) => process.env['RINGFENCE_EMULATOR'] !== 'tcg' || !NOT_EMULATED.includes(name),
+);
+
 describeKvm('an exception', () => {
-  it.each(CASES)('%s', (_name, source, expected) => {
+  it.each(raised)('%s', (_name, source, expected) => {
     using guest = new Guest(`${source}\n syscall`);
     guest.map(guest.space, READ_ONLY, guest.allocate(4096), Access.Read);
     expect(guest.run()).toBe(SwitchResult.Signal);
