@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -213,6 +214,30 @@ describe('what is not a whole saved memory is refused, and the memory is as it w
       target.destroy();
     });
   }
+
+  it('with bytes replaced, left out or put in', async () => {
+    const { memory, ranges } = sample();
+    const bytes = await saved(memory);
+    const target = sample().memory;
+    fill(target, ranges[2] as FileRange, 0x99);
+    const descriptors = readdirSync('/proc/self/fd').length;
+    const splice = fc.record({
+      at: fc.oneof(fc.nat(HEADER + 2 * RECORD), fc.nat(bytes.length)),
+      gone: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(2 * PAGE)),
+      put: fc.uint8Array({ maxLength: 80 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(splice, async ({ at, gone, put }) => {
+        const altered = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + gone)]);
+        fc.pre(!altered.equals(bytes));
+        await refused(altered, target, /not a whole saved memory/);
+      }),
+      { numRuns: 100 },
+    );
+    expect(readdirSync('/proc/self/fd').length).toBe(descriptors);
+    memory.destroy();
+    target.destroy();
+  });
 
   it('with anything behind it, of another program, of another version', async () => {
     const { memory } = sample();
