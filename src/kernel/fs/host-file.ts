@@ -53,7 +53,7 @@ export class HostFile extends RegularInode implements HostBacked {
   }
 
   override setAttributes(change: AttributeChange): number {
-    return changeHostAttributes(this.object, change);
+    return changeHostAttributes(this.object, change, this.#fdToRead);
   }
 
   override truncate(size: number): number {

@@ -1,19 +1,16 @@
 /** Metadata of a host object that the guest may change on the host. */
+import { fchmodSync, fchownSync, fstatSync, futimesSync } from 'node:fs';
 import { hostFiles } from '../../host/host-files.js';
-import { StatRecord } from '../abi/stat.js';
+import { Errno } from '../abi/errno.js';
+import { StatRecord, type Timespec } from '../abi/stat.js';
 import type { HostObject } from './host-fs.js';
 import type { AttributeChange } from './inode.js';
 
 const KEEP = -1;
 
-function changeTimes(object: HostObject, change: AttributeChange): number {
+function changeTimes(object: HostObject, change: AttributeChange, record: StatRecord): number {
   if (change.atime === undefined && change.mtime === undefined) {
     return 0;
-  }
-  const record = new StatRecord();
-  const error = object.stat(record);
-  if (error < 0) {
-    return error;
   }
   const atime = change.atime ?? record.time('atime');
   const mtime = change.mtime ?? record.time('mtime');
@@ -27,10 +24,24 @@ function changeTimes(object: HostObject, change: AttributeChange): number {
   );
 }
 
-export function changeHostAttributes(object: HostObject, change: AttributeChange): number {
+/** `fd`: the object is open under it, if not negative. */
+export function changeHostAttributes(object: HostObject, change: AttributeChange, fd = -1): number {
+  const record = new StatRecord();
+  object.root.forget();
+  const found = object.stat(record);
+  const error = found < 0 ? found : changeByName(object, change, record);
+  if (fd < 0 || (error !== -Errno.ESTALE && error !== -Errno.ENOENT)) {
+    object.stat(record);
+    return error;
+  }
+  const result = changeNameless(fd, change);
+  object.stat(record, fd);
+  return result;
+}
+
+function changeByName(object: HostObject, change: AttributeChange, record: StatRecord): number {
   const { root } = object;
   let error = 0;
-  root.forget();
   if (change.uid !== undefined || change.gid !== undefined) {
     const { uid = KEEP, gid = KEEP } = change;
     error = hostFiles.chownBeneath(root.fd, object.path, uid, gid);
@@ -38,12 +49,30 @@ export function changeHostAttributes(object: HostObject, change: AttributeChange
   if (error === 0 && change.mode !== undefined) {
     error = hostFiles.chmodBeneath(root.fd, object.path, change.mode);
   }
-  if (error === 0) {
-    error = changeTimes(object, change);
+  return error === 0 ? changeTimes(object, change, record) : error;
+}
+
+/** The object has lost its name, which may be another's now. */
+function changeNameless(fd: number, { uid, gid, mode, atime, mtime }: AttributeChange): number {
+  try {
+    const now = fstatSync(fd);
+    if (uid !== undefined || gid !== undefined) {
+      fchownSync(fd, uid ?? now.uid, gid ?? now.gid);
+    }
+    if (mode !== undefined) {
+      fchmodSync(fd, mode);
+    }
+    if (atime !== undefined || mtime !== undefined) {
+      futimesSync(fd, seconds(atime) ?? now.atime, seconds(mtime) ?? now.mtime);
+    }
+    return 0;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).errno ?? -Errno.EIO;
   }
-  const record = new StatRecord();
-  object.stat(record);
-  return error;
+}
+
+function seconds(time: Timespec | undefined): number | undefined {
+  return time && time.seconds + time.nanoseconds / 1e9;
 }
 
 export function getHostXattr(object: HostObject, name: string, out: Uint8Array): number {

@@ -7,6 +7,7 @@ import {
   writeFileSync,
   readFileSync,
   existsSync,
+  statSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -203,6 +204,22 @@ describe('binds', () => {
     expect(guest.call('rename', '/secret', '/mnt/rw/secret')).toBe('EXDEV');
     expect(guest.call('rename', '/mnt/rw', '/elsewhere')).toBe('EBUSY');
     expect(guest.call('rmdir', '/mnt/rw')).toBe('EBUSY');
+  });
+
+  test('metadata of an open file is changed, not of what took its name', () => {
+    const fd = guest.ok('open', '/mnt/rw/name', 0o102, 0o600);
+    guest.ok('unlink', '/mnt/rw/name');
+    guest.writeFile('/mnt/rw/name', 'another');
+    guest.ok('chmod', '/mnt/rw/name', 0o644);
+    const before = statSync(host.at('shared/name'));
+    guest.ok('fchmod', fd, 0o751);
+    guest.ok('utimensat', fd, 0, guest.put(Buffer.alloc(32)), 0);
+    guest.ok('fstat', fd, MEMORY_START);
+    const bytes = guest.get(MEMORY_START, 144);
+    expect(bytes.readUInt32LE(24) & 0o777).toBe(0o751);
+    expect(bytes.readBigInt64LE(88)).toBe(0n);
+    const after = statSync(host.at('shared/name'));
+    expect([after.mode, after.mtimeMs]).toEqual([before.mode, before.mtimeMs]);
   });
 
   test('an open file outlives its name', () => {
