@@ -6,6 +6,7 @@ import { O } from '../abi/fcntl.js';
 import { StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import { FileData } from './file-data.js';
+import { hostDescriptors } from './host-descriptors.js';
 import type { HostBacked, HostFs, HostObject } from './host-fs.js';
 import { changeHostAttributes, getHostXattr, listHostXattr } from './host-inode.js';
 import type { AttributeChange } from './inode.js';
@@ -93,7 +94,7 @@ export class HostFile extends RegularInode implements HostBacked {
       return fd;
     }
     if (!this.object.isSame(scratch)) {
-      hostFiles.closeFd(fd);
+      hostDescriptors.close(fd);
       return -Errno.ESTALE;
     }
     if (write) {
@@ -129,7 +130,7 @@ export class HostFile extends RegularInode implements HostBacked {
     this.data.invalidate();
     for (const fd of [this.#readFd, this.#writeFd]) {
       if (fd >= 0) {
-        hostFiles.closeFd(fd);
+        hostDescriptors.close(fd);
       }
     }
     this.#readFd = -1;

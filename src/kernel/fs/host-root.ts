@@ -2,6 +2,7 @@
 import { hostFiles } from '../../host/host-files.js';
 import { Errno } from '../abi/errno.js';
 import { StatRecord } from '../abi/stat.js';
+import { hostDescriptors } from './host-descriptors.js';
 import { lookupEpoch } from './lookup-epoch.js';
 
 const READ_SIZE = 32768;
@@ -52,10 +53,12 @@ export class HostRoot {
     return hostFiles.statBeneath(this.fd, path, out.bytes);
   }
 
-  /** Opens a regular file or a directory and fills `stat`. */
+  /** Opens a regular file or a directory and fills `stat`; -ENFILE where guests hold enough. See `hostDescriptors`. */
   open(path: string, flags: number, stat: StatRecord): number {
     this.#foundPath = undefined;
-    return hostFiles.openBeneath(this.fd, path, flags, stat.bytes);
+    return hostDescriptors.available
+      ? hostDescriptors.opened(hostFiles.openBeneath(this.fd, path, flags, stat.bytes))
+      : -Errno.ENFILE;
   }
 
   readLink(path: string): string | number {
@@ -77,7 +80,7 @@ export class HostRoot {
       parts.push(Buffer.from(buffer.subarray(0, count)));
       count = hostFiles.getdents(fd, buffer);
     }
-    hostFiles.closeFd(fd);
+    hostDescriptors.close(fd);
     return count < 0 ? count : parts;
   }
 }

@@ -7,6 +7,7 @@ import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { encodeDevice, Mode, StatRecord } from '../abi/stat.js';
 import { Ioctl, TERMIOS_SIZE } from '../abi/termios.js';
 import type { Task } from '../task/task.js';
+import { hostDescriptors } from './host-descriptors.js';
 import { OpenFile } from './open-file.js';
 import { hostTerminalIoctl } from './terminal-ioctl.js';
 
@@ -131,7 +132,7 @@ export class HostStdio extends OpenFile {
   }
 
   protected override onClose(): void {
-    hostFiles.closeFd(this.hostFd);
+    hostDescriptors.close(this.hostFd);
   }
 }
 
@@ -152,6 +153,7 @@ export function openHostStdio(fd: number): HostStdio {
     throw new Error(`cannot duplicate host descriptor ${String(fd)}: errno ${String(-own)}`);
   }
   const isRegular = (record.mode & Mode.S_IFMT) === Mode.S_IFREG;
+  hostDescriptors.opened(own);
   // Whether the host's side waits is not the guest's: it starts with a blocking descriptor.
   return new HostStdio(own, flags & SHOWN_FLAGS & ~O.NONBLOCK, isRegular, isTerminal);
 }

@@ -7,6 +7,7 @@ import { StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import { touchContents } from './attributes.js';
 import { FileData } from './file-data.js';
+import { hostDescriptors } from './host-descriptors.js';
 import type { FileSystem } from './file-system.js';
 import type { AttributeChange } from './inode.js';
 import type { LowerObject } from './lower-object.js';
@@ -117,7 +118,7 @@ export class LowerFile extends RegularInode implements Reclaimable {
       return fd;
     }
     if (!this.object.isSame(scratch)) {
-      hostFiles.closeFd(fd);
+      hostDescriptors.close(fd);
       return -Errno.ESTALE;
     }
     this.#fd = fd;
@@ -145,7 +146,7 @@ export class LowerFile extends RegularInode implements Reclaimable {
 
   protected override idle(): void {
     if (this.#fd >= 0) {
-      hostFiles.closeFd(this.#fd);
+      hostDescriptors.close(this.#fd);
       this.#fd = -1;
     }
     if (this.#names === 0) {

@@ -4,6 +4,7 @@ import { Errno } from '../../abi/errno.js';
 import { Whence } from '../../abi/fcntl.js';
 import type { StatRecord } from '../../abi/stat.js';
 import type { Caller } from '../caller.js';
+import { hostDescriptors } from '../host-descriptors.js';
 import { HostStdio, openHostStdio } from '../host-stdio.js';
 import type { NewNode } from '../inode.js';
 import type { Location } from '../location.js';
@@ -100,6 +101,9 @@ export class TerminalNode extends MemoryNode {
     for (const fd of [0, 1, 2]) {
       const file = caller.files?.get(fd);
       if (file instanceof HostStdio && file.isTerminal) {
+        if (!hostDescriptors.available) {
+          return -Errno.ENFILE;
+        }
         const own = openHostStdio(file.hostFd);
         own.flags = flags & (own.flags | ~3);
         return own;
