@@ -36,6 +36,9 @@
 
 #define USER_CS 0x33
 #define USER_SS 0x2b
+#define RFLAGS_ID 0x200000
+/* Segment bases from here on are refused by ptrace. */
+#define BASE_END 0x7ffffffff000
 #define SYSCALL_LENGTH 2
 
 /* Exceptions (SDM volume 3, table 6-1). */
@@ -158,9 +161,27 @@ static bool is_canonical(uint64_t address) { return (uint64_t)((int64_t)(address
 /* A selector that ptrace takes: of ring 3, or null. */
 static uint64_t selector(uint64_t value) { return (value & 3) == 3 ? value & 0xffff : 0; }
 
+/* What ptrace does not set, where it differs. Afterwards the bases need not be set any more. */
+static int set_by_stub(struct rf_stub_thread *thread, const struct user_regs_struct *user) {
+  const bool id_flag = (user->eflags & RFLAGS_ID) != 0;
+  const bool bases = (user->fs_base != thread->fs_base || user->gs_base != thread->gs_base) &&
+                     (user->fs_base >= BASE_END || user->gs_base >= BASE_END);
+  if (!bases && id_flag == thread->id_flag)
+    return 0;
+  int status = rf_stub_set(thread, bases, user->fs_base, user->gs_base, id_flag);
+  if (bases && status == 0) {
+    thread->fs_base = user->fs_base;
+    thread->gs_base = user->gs_base;
+  }
+  return status;
+}
+
 static int set_registers(struct rf_stub_thread *thread, const struct rf_registers *registers) {
   struct user_regs_struct user = registers->user;
   struct iovec vector = {&user, offsetof(struct user_regs_struct, fs_base)};
+  int status = set_by_stub(thread, &user);
+  if (status < 0)
+    return status;
   /* No system call is to be restarted, whatever rax looks like. */
   user.orig_rax = UINT64_MAX;
   user.cs = USER_CS;
@@ -182,6 +203,7 @@ static int get_registers(struct rf_stub_thread *thread, struct rf_registers *reg
     return -errno;
   thread->fs_base = registers->user.fs_base;
   thread->gs_base = registers->user.gs_base;
+  thread->id_flag = (registers->user.eflags & RFLAGS_ID) != 0;
   return 0;
 }
 
@@ -295,8 +317,6 @@ static enum rf_result run(struct rf_stub_thread *thread, struct rf_trace_context
                           struct rf_registers *registers) {
   enum rf_result result = RF_FAILED;
   int stop;
-  if (load(thread, context) < 0 || set_registers(thread, registers) < 0)
-    return RF_FAILED;
   context->saved = false;
   do {
     if (ptrace(PTRACE_SYSEMU, thread->tid, NULL, NULL) < 0 || rf_stub_wait(thread, &stop) < 0)
@@ -312,8 +332,15 @@ enum rf_result rf_trace_run(struct rf_stub_thread *thread, struct rf_trace_conte
     return RF_BAD_REGISTERS;
   if (thread->dead)
     return RF_FAILED;
+  if (load(thread, context) < 0 || set_registers(thread, registers) < 0)
+    return RF_FAILED;
+  /* Kicks before this point have been dropped; what they stood for has not. */
   if (take_interrupt(context, thread))
     return RF_INTERRUPT;
+  if (__atomic_exchange_n(&thread->expired, false, __ATOMIC_ACQ_REL)) {
+    leave(context);
+    return RF_INTERRUPT;
+  }
   enum rf_result result = run(thread, context, registers);
   leave(context);
   return result;

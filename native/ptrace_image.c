@@ -21,6 +21,12 @@
 #define CODE_INT3 0xcc
 #define CODE_TEST_EAX 0x85, 0xc0
 #define CODE_JZ_SELF 0x74, 0xfe
+#define CODE_WRFSBASE_RDI 0xf3, 0x48, 0x0f, 0xae, 0xd7
+#define CODE_WRGSBASE_RSI 0xf3, 0x48, 0x0f, 0xae, 0xde
+#define CODE_POPFQ 0x9d
+
+#define FLAGS_PLAIN 0x202
+#define FLAGS_ID 0x200000
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define LOAD_HIGH(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
@@ -62,6 +68,7 @@ static void fill(struct rf_stub_image *image) {
   static const uint8_t call[] = {CODE_SYSCALL, CODE_INT3};
   /* The new thread, whose result is 0, waits in a loop until it is attached to. */
   static const uint8_t clone_call[] = {CODE_SYSCALL, CODE_TEST_EAX, CODE_JZ_SELF, CODE_INT3};
+  static const uint8_t set_bases[] = {CODE_WRFSBASE_RDI, CODE_WRGSBASE_RSI, CODE_POPFQ, CODE_INT3};
   image->header = (Elf64_Ehdr){
       .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
       .e_type = ET_EXEC,
@@ -87,6 +94,9 @@ static void fill(struct rf_stub_image *image) {
   memcpy(image->filter, filter, sizeof(filter));
   memcpy(image->syscall, call, sizeof(call));
   memcpy(image->clone, clone_call, sizeof(clone_call));
+  memcpy(image->set_bases, set_bases, sizeof(set_bases));
+  image->flags[0] = FLAGS_PLAIN;
+  image->flags[1] = FLAGS_PLAIN | FLAGS_ID;
 }
 
 static int create_file(void) {

@@ -15,6 +15,9 @@
 /* Offsets in the page. */
 #define RF_IMAGE_SYSCALL offsetof(struct rf_stub_image, syscall)
 #define RF_IMAGE_CLONE offsetof(struct rf_stub_image, clone)
+#define RF_IMAGE_FLAGS(id) (offsetof(struct rf_stub_image, flags) + ((id) ? sizeof(uint64_t) : 0))
+#define RF_IMAGE_SET_BASES offsetof(struct rf_stub_image, set_bases)
+#define RF_IMAGE_POPF (RF_IMAGE_SET_BASES + 10)
 /* Length of `syscall`: where the instruction pointer is while the call is made. */
 #define RF_SYSCALL_LENGTH 2
 
@@ -28,8 +31,10 @@ struct rf_stub_image {
   char name[16];
   struct sock_fprog program;
   struct sock_filter filter[RF_IMAGE_FILTER_MAX];
+  uint64_t flags[2]; /* for popfq: without and with the ID flag */
   uint8_t syscall[8];
   uint8_t clone[8];
+  uint8_t set_bases[16]; /* FS base from rdi, GS base from rsi; then popfq */
 };
 
 /* A sealed memfd that holds the image, or a negative errno. */

@@ -100,11 +100,12 @@ static pid_t bear(const struct birth *birth) {
   return WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP ? pid : -ECHILD;
 }
 
-static int set_registers(struct rf_stub_thread *thread, uint64_t rip, long number,
+static int set_registers(struct rf_stub_thread *thread, uint64_t rip, uint64_t rsp, long number,
                          const uint64_t arguments[6]) {
   struct user_regs_struct registers;
   memset(&registers, 0, sizeof(registers));
   registers.rip = rip;
+  registers.rsp = rsp;
   registers.rax = (uint64_t)number;
   registers.orig_rax = UINT64_MAX;
   registers.rdi = arguments[0];
@@ -121,11 +122,9 @@ static int set_registers(struct rf_stub_thread *thread, uint64_t rip, long numbe
   return ptrace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, &vector) < 0 ? -errno : 0;
 }
 
-/* Runs the stub page from `rip` to its breakpoint; gives rax. */
-static long call_at(struct rf_stub_thread *thread, uint64_t rip, long number, const uint64_t arguments[6]) {
-  if (thread->dead)
-    return -ESRCH;
-  int status = set_registers(thread, rip, number, arguments);
+/* Runs the stub page from where its registers point to its breakpoint. */
+static int run_to_breakpoint(struct rf_stub_thread *thread) {
+  int status = 0;
   while (status == 0) {
     int stop;
     if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) < 0)
@@ -137,6 +136,16 @@ static long call_at(struct rf_stub_thread *thread, uint64_t rip, long number, co
     if (status == 0 && stop >> 8 == SIGSYS)
       return -EPERM;
   }
+  return status;
+}
+
+/* The system call at `rip`; gives rax. */
+static long call_at(struct rf_stub_thread *thread, uint64_t rip, long number, const uint64_t arguments[6]) {
+  if (thread->dead)
+    return -ESRCH;
+  int status = set_registers(thread, rip, 0, number, arguments);
+  if (status == 0)
+    status = run_to_breakpoint(thread);
   if (status < 0)
     return status;
   errno = 0;
@@ -146,6 +155,17 @@ static long call_at(struct rf_stub_thread *thread, uint64_t rip, long number, co
 
 long rf_stub_call(struct rf_stub_thread *thread, long number, const uint64_t arguments[6]) {
   return call_at(thread, RF_STUB_PAGE + RF_IMAGE_SYSCALL, number, arguments);
+}
+
+int rf_stub_set(struct rf_stub_thread *thread, bool bases, uint64_t fs_base, uint64_t gs_base, bool id_flag) {
+  const uint64_t arguments[6] = {fs_base, gs_base};
+  const uint64_t rip = RF_STUB_PAGE + (bases ? RF_IMAGE_SET_BASES : RF_IMAGE_POPF);
+  int status = set_registers(thread, rip, RF_STUB_PAGE + RF_IMAGE_FLAGS(id_flag), 0, arguments);
+  if (status == 0)
+    status = run_to_breakpoint(thread);
+  if (status == 0)
+    thread->id_flag = id_flag;
+  return status;
 }
 
 struct step {
@@ -230,6 +250,7 @@ int rf_stub_clone(struct rf_stub_thread *first, struct rf_stub_thread *thread) {
   thread->tid = (pid_t)tid;
   thread->fs_base = first->fs_base;
   thread->gs_base = first->gs_base;
+  thread->id_flag = first->id_flag;
   return 0;
 }
 

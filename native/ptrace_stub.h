@@ -39,6 +39,7 @@ struct rf_stub_thread {
   uint64_t resident;
   /* What its registers hold, so that they need not be written again. */
   uint64_t fs_base, gs_base;
+  bool id_flag;
   /* A budget has run out: ends the switch as an interrupt does. Any thread. */
   bool expired;
 };
@@ -52,6 +53,12 @@ int rf_stub_spawn(int memory_fd, struct rf_stub_thread *first, const char **stag
 /* A system call of the stub's, made for it by its tracer: what the kernel returned, or -ESRCH where it has
  * died. */
 long rf_stub_call(struct rf_stub_thread *thread, long number, const uint64_t arguments[6]);
+
+/*
+ * Sets what ptrace refuses to set: a segment base of the kernel's half, which `wrfsbase` takes, and the ID
+ * flag. The stub page does it. `bases`: whether the bases are to be set, too.
+ */
+int rf_stub_set(struct rf_stub_thread *thread, bool bases, uint64_t fs_base, uint64_t gs_base, bool id_flag);
 
 /* Makes another thread in the stub, which spins in the stub page until it is attached to. `first`'s tracer.
  */

@@ -134,6 +134,35 @@ describePlatforms('a switch', (platform) => {
     expect(guest.run()).toBe(SwitchResult.Syscall);
   });
 
+  it('keeps bases of the kernel`s half and the ID flag, wherever the context goes on', async () => {
+    using guest = platform.guest(
+      `wrfsbase %r8
+       wrgsbase %r9
+       pushfq
+       orl $0x200000, (%rsp)
+       popfq
+       1: syscall
+       rdfsbase %rdi
+       rdgsbase %rsi
+       pushfq
+       popq %rbx
+       jmp 1b`,
+    );
+    const { context, registers, space } = guest;
+    registers.set(Register.R8, 0xffff_8000_0000_1000n);
+    registers.set(Register.R9, 0xffff_ffff_ffff_f000n);
+    expect(guest.run()).toBe(SwitchResult.Syscall);
+    for (let round = 0; round < 4; round++) {
+      expect(await context.switch(space, registers, -1)).toBe(SwitchResult.Syscall);
+      expect(registers.get(Register.Rdi)).toBe(0xffff_8000_0000_1000n);
+      expect(registers.get(Register.Rsi)).toBe(0xffff_ffff_ffff_f000n);
+      expect(registers.get(Register.Rbx) & 0x200000n).toBe(0x200000n);
+      registers.set(Register.R8, 0n);
+      expect(guest.run()).toBe(SwitchResult.Syscall);
+      expect(registers.get(Register.FsBase)).toBe(0xffff_8000_0000_1000n);
+    }
+  });
+
   it('survives a stack pointer that is not canonical', () => {
     using guest = platform.guest(LOOP);
     guest.registers.set(Register.Rsp, 0x1234_5678_9abc_def0n);
