@@ -104,7 +104,10 @@ struct rf_space *rf_space_new(struct rf_machine *machine);
 void rf_space_delete(struct rf_space *space);
 /* For a space whose machine is closed: leaves its tables alone. */
 struct rf_space *rf_space_forget(struct rf_space *space);
-/* Maps [address, address + length) to guest-physical memory at `gpa`; 0 or -ENOMEM. All page-aligned. */
+/*
+ * Maps [address, address + length) to guest-physical memory at `gpa`; 0, or -ENOMEM: then nothing of it is
+ * mapped there, nor all of what was before. All page-aligned.
+ */
 int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_t length, unsigned access);
 /* 0, or -ENOMEM where a large page could not be split: then nothing of that page is unmapped. */
 int rf_space_unmap(struct rf_space *space, uint64_t address, uint64_t length);

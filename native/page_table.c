@@ -129,7 +129,9 @@ static void set_leaf(struct rf_machine *machine, struct flush *flush, uint64_t t
                      unsigned level, uint64_t value) {
   uint64_t old = *entry;
   if ((old & PTE_PRESENT) && !is_leaf(old, level)) {
-    /* Unhook first, so that no walk enters the table while it is taken apart. */
+    /* Unhook first, so that no walk enters the table while it is taken apart. KVM may keep its shadow hooked,
+     * as one of the large page. */
+    flush->all = true;
     exchange(entry, 0);
     free_table(machine, flush, old & PTE_ADDRESS, level - 1);
     exchange(entry, value);
@@ -259,6 +261,10 @@ void rf_space_delete(struct rf_space *space) {
 int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_t length, unsigned access) {
   struct flush flush = {0};
   int status = map_level(space->machine, &flush, space->root, TOP_LEVEL, address, gpa, length, access);
+  /* Not half of it: the caller gives the memory to others. What this cannot split, the other did not reach.
+   */
+  if (status < 0)
+    unmap_level(space->machine, &flush, space->root, TOP_LEVEL, address, length);
   finish(space->machine, &flush);
   return status;
 }

@@ -3,7 +3,7 @@ import { native, type NativeMachine, type NativeSpace } from '../host/native.js'
 import type { MemoryFile } from '../memory/memory-file.js';
 import { Access, type AccessType } from '../platform/access.js';
 import type { AddressSpace } from '../platform/contract.js';
-import { PlatformError, SegmentationFault } from '../platform/errors.js';
+import { OutOfMemoryError, PlatformError, SegmentationFault } from '../platform/errors.js';
 import { PAGE_SIZE, formatRange, isPageAligned, type FileRange } from '../platform/file-range.js';
 import type { MemorySlots } from './memory-slots.js';
 
@@ -54,13 +54,13 @@ export class KvmAddressSpace implements AddressSpace {
       );
     }
     const status = this.native.map(address, this.#slots.gpaOf(range), length, access);
-    if (status < 0) throw new PlatformError('no memory is left for page tables');
+    if (status < 0) throw new OutOfMemoryError('no memory is left for page tables');
   }
 
   unmap(address: number, length: number): void {
     this.#checkRange(address, length);
     const status = this.native.unmap(address, length);
-    if (status < 0) throw new PlatformError('no memory is left to split a large page');
+    if (status < 0) throw new OutOfMemoryError('no memory is left to split a large page');
   }
 
   release(): void {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Access } from '../../src/platform/access.js';
 import { SwitchResult } from '../../src/platform/contract.js';
-import { SegmentationFault } from '../../src/platform/errors.js';
+import { OutOfMemoryError, SegmentationFault } from '../../src/platform/errors.js';
 import { Register } from '../../src/platform/registers.js';
 import { describeKvm } from '../kvm.js';
 import { Guest } from './guest.js';
@@ -221,6 +221,30 @@ describeKvm('page tables', () => {
       { numRuns: 40 },
     );
   }, 120_000);
+});
+
+describeKvm('a mapping for which no page table is left', () => {
+  it('fails as memory that has run out does, leaves nothing of itself, and works once there is', () => {
+    using guest = new Memory();
+    const pages = guest.allocate(2 * PAGE);
+    const page = { start: pages.start, end: pages.start + PAGE };
+    const base = 0x2000000000;
+    let at = base;
+    expect(() => {
+      for (; ; at += LARGE) guest.map(guest.space, at, page, RW);
+    }).toThrow(OutOfMemoryError);
+    expect(at - base).toBeGreaterThan(60_000 * LARGE);
+    // The first page has a table, the second none.
+    expect(() => {
+      guest.map(guest.space, at - PAGE, pages, RW);
+    }).toThrow(OutOfMemoryError);
+    expect(guest.read(at - PAGE)).toBeUndefined();
+    expect(guest.read(at - LARGE)).toBe(0);
+    guest.space.unmap(base, PAGE);
+    guest.map(guest.space, at - PAGE, pages, RW);
+    expect(guest.write(at, 5)).toBe(true);
+    expect(guest.read(base)).toBeUndefined();
+  });
 });
 
 describeKvm('an unmap', () => {
