@@ -78,6 +78,8 @@ describeKvm('programs of the host, linked dynamically', () => {
     ['/bin/dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64k', 'count=16', 'status=none'],
     ['/usr/bin/test', '-d', '/etc'],
     ['/usr/bin/readlink', '-f', '/bin/sh'],
+    ['/usr/bin/stat', '-c', '%n %a %F', '/proc/self/fd', '/proc/self/exe', '/proc/self/fdinfo'],
+    ['/usr/bin/stat', '-c', '%n %a %s', '/proc/self/fd/0', '/proc/self/fd/1', '/proc/self/cwd'],
     ['/usr/bin/perl', '-e', 'print join(",", map { $_ ** 2 } 1 .. 1000), "\\n"; exit 3'],
   ])('%s', async (...command) => {
     await expectSameAsNative(command);

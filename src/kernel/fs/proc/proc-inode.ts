@@ -92,8 +92,9 @@ export class ProcDirectory extends ProcInode {
       names(caller: Caller): Iterable<string>;
       find(name: string, path: string, caller: Caller): Inode | undefined;
     },
+    permissions = 0o555,
   ) {
-    super(fs, path, Mode.S_IFDIR | 0o555, owner);
+    super(fs, path, Mode.S_IFDIR | permissions, owner);
   }
 
   override open(location: Location, flags: number): OpenFile | number {

@@ -1,6 +1,7 @@
 /** /proc/PID */
 import { Errno } from '../../abi/errno.js';
 import { O } from '../../abi/fcntl.js';
+import type { StatRecord } from '../../abi/stat.js';
 import type { Task } from '../../task/task.js';
 import type { Caller } from '../caller.js';
 import type { Inode, MagicTarget } from '../inode.js';
@@ -128,10 +129,20 @@ function executableLink(fs: ProcFs, path: string, owner: Owner, task: Task): Ino
 }
 
 function fdDirectory(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
-  return new ProcDirectory(fs, path, owner, new Map(), {
+  const links = {
     names: () => [...task.files.descriptors()].map(String),
-    find: (name, at) => fdLink(fs, at, owner, task, name),
-  });
+    find: (name: string, at: string) => fdLink(fs, at, owner, task, name),
+  };
+  return new ProcDirectory(fs, path, owner, new Map(), links, 0o500);
+}
+
+/** Linux says the same length of each, whatever it reads (fs/proc/fd.c). */
+class DescriptorLink extends ProcLink {
+  override stat(out: StatRecord): number {
+    super.stat(out);
+    out.size = 64;
+    return 0;
+  }
 }
 
 const FD_NAME = /^(0|[1-9][0-9]{0,6})$/;
@@ -156,7 +167,7 @@ function fdLink(
     }
     return open.location === undefined ? { file: open } : { location: open.location };
   };
-  return new ProcLink(fs, path, owner, text, follow, permissions);
+  return new DescriptorLink(fs, path, owner, text, follow, permissions);
 }
 
 function fdinfoDirectory(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
