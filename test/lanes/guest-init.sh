@@ -10,8 +10,11 @@ $box mount -t tmpfs tmpfs /tmp
 $box mkdir -p /dev/pts /dev/shm
 $box mount -t devpts devpts /dev/pts
 $box mount -t tmpfs tmpfs /dev/shm
+# insmod does not look at the kernel's command line, where a module's parameters stand.
 for module in $($box cat /modules/order); do
-  $box insmod "/modules/$module" || echo "lane: cannot load $module"
+  parameters=$($box grep -o "${module%.ko}\.[^ ]*" /proc/cmdline | $box cut -d. -f2)
+  # shellcheck disable=SC2086 # several parameters, or none
+  $box insmod "/modules/$module" $parameters || echo "lane: cannot load $module"
 done
 options=trans=virtio,version=9p2000.L,msize=524288,cache=loose
 $box mount -t 9p -o "$options,ro" usr /usr

@@ -19,13 +19,15 @@ const TOOLS = ['qemu-system-x86', 'cpio', 'kmod', 'xz-utils', 'busybox-static'];
 const MODULES = ['virtio_pci', '9pnet_virtio', '9p', 'kvm-amd'];
 
 /** The machine must be what it says: nested paging or not, and of the hardware class. */
-const CHECK = `npt=$(cat /sys/module/kvm_amd/parameters/npt)
+const check = (nested: boolean): string => `
+npt=$(cat /sys/module/kvm_amd/parameters/npt)
 echo "lane: kvm_amd, npt=$npt"
+[ "$npt" = ${nested ? 'Y' : 'N'} ] || { echo 'lane: kvm_amd did not take npt'; exit 1; }
 node dist/cli/main.js doctor --json | grep '"class": "hardware"' || { echo 'lane: not the hardware class'; exit 1; }
 `;
 /** The platform's suites whole; of the programs, those that try the processor's state. */
 const VITEST = 'node node_modules/vitest/vitest.mjs run --testTimeout=300000';
-const TESTS = `${VITEST} test/kvm test/memory &&
+const TESTS = `${VITEST} test/contract test/kvm test/memory &&
 ${VITEST} test/real/guests.test.ts -t 'exit code|FS and GS|memory calls|registers, as|harms nobody'`;
 
 const { values, positionals } = parseArgs({
@@ -105,7 +107,9 @@ buildInitramfs(
     tools,
     modules: MODULES,
     init: readFileSync(join(HERE, 'guest-init.sh'), 'utf8'),
-    files: { command: `export CI=true RINGFENCE_EMULATOR=tcg\n${CHECK}${command}\n` },
+    files: {
+      command: `export CI=true RINGFENCE_EMULATOR=tcg\n${check(values.npt !== '0')}${command}\n`,
+    },
   },
   initramfs,
 );
