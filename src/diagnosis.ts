@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, release, totalmem } from 'node:os';
 import type { KvmDeviceState } from './host/kvm-device.js';
 import { inspectKvmDevice, kvmDevicePath } from './host/kvm-device.js';
+import type { PlatformName } from './options.js';
 
 /** What KVM says of itself once its device is open. */
 export interface KvmReport {
@@ -17,10 +18,10 @@ export interface Diagnosis {
   /** Guests can run here. */
   readonly runnable: boolean;
   /** The platform that `auto` takes; null where there is none. */
-  readonly platform: 'kvm' | null;
+  readonly platform: PlatformName | null;
   /** Why that one, or why none. */
   readonly reason: string;
-  /** The one command that mends what is missing; null where nothing is, or where no command can. */
+  /** The one command that gives KVM where it is missing; null where it is not, or where no command can. */
   readonly remedy: string | null;
   readonly device: {
     readonly path: string;
@@ -28,6 +29,10 @@ export interface Diagnosis {
   };
   /** Null where the device could not be opened or the self-test failed. */
   readonly kvm: KvmReport | null;
+  readonly ptrace: {
+    /** Why guests cannot run by ptrace; null where they can. */
+    readonly problem: string | null;
+  };
   readonly host: {
     readonly cpu: string;
     readonly cpus: number;
@@ -47,34 +52,63 @@ export interface Diagnosis {
   };
 }
 
-/** How the KVM report is got; a parameter, so that a failing one can be tested. */
-export type KvmProbe = () => Promise<KvmReport>;
+/** How the platforms are tried; parameters, so that failing ones can be tested. */
+export interface Probes {
+  readonly kvm: () => Promise<KvmReport>;
+  /** Rejects where guests cannot run by ptrace. */
+  readonly ptrace: () => Promise<void>;
+}
 
 /** Looks at the machine. Throws nothing: what is wrong is in what it returns. */
-export async function diagnose(probe: KvmProbe = probeKvm): Promise<Diagnosis> {
+export async function diagnose(probes: Partial<Probes> = {}): Promise<Diagnosis> {
   const device = inspectKvmDevice();
   const { features, limits } = await inspectHost();
+  const noMemfd = features.memfd ? undefined : 'memfd_create(2) does not work here';
   let kvm: KvmReport | null = null;
-  let problem = device.problem;
-  if (problem === undefined) {
-    try {
-      kvm = await probe();
-    } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
-    }
-  }
-  if (problem === undefined && !features.memfd) problem = 'memfd_create(2) does not work here';
+  const kvmProblem =
+    device.problem ??
+    noMemfd ??
+    (await problemOf(async () => {
+      kvm = await (probes.kvm ?? probeKvm)();
+    }));
+  const ptraceProblem = noMemfd ?? (await problemOf(probes.ptrace ?? probePtrace));
   return {
-    runnable: problem === undefined,
-    platform: problem === undefined ? 'kvm' : null,
-    reason: problem ?? `${device.path} opens and the self-test passed`,
+    ...chosen(kvmProblem, ptraceProblem, `${device.path} opens and the self-test passed`),
     remedy: device.remedy ?? null,
     device: { path: device.path, state: device.state },
     kvm,
+    ptrace: { problem: ptraceProblem ?? null },
     host: describeHost(),
     features,
     limits,
   };
+}
+
+/** What `auto` takes, and why. */
+function chosen(
+  kvmProblem: string | undefined,
+  ptraceProblem: string | undefined,
+  kvmReason: string,
+): Pick<Diagnosis, 'runnable' | 'platform' | 'reason'> {
+  if (kvmProblem === undefined) return { runnable: true, platform: 'kvm', reason: kvmReason };
+  if (ptraceProblem === undefined)
+    return { runnable: true, platform: 'ptrace', reason: kvmProblem };
+  return { runnable: false, platform: null, reason: `${kvmProblem}; and ${ptraceProblem}` };
+}
+
+async function problemOf(probe: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await probe();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Makes a stub process. */
+async function probePtrace(): Promise<void> {
+  const { createPtracePlatform } = await import('./ptrace/platform.js');
+  createPtracePlatform().dispose();
 }
 
 /** Opens a machine and runs the few instructions that tell the classes apart. */

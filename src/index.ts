@@ -16,6 +16,7 @@ export type { FilledMemory, Reader } from './memory/allocate-and-fill.js';
 export { allocateAndFill } from './memory/allocate-and-fill.js';
 export type {
   Bind,
+  PlatformName,
   PlatformOptions,
   RunOptions,
   RunResult,

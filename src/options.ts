@@ -2,9 +2,14 @@
 import type { Platform } from './platform/contract.js';
 import type { Output, StreamOptions } from './standard-streams.js';
 
+/** `kvm`: a virtual machine without a kernel. `ptrace`: traced processes, for machines without KVM. */
+export type PlatformName = 'kvm' | 'ptrace';
+
 export interface PlatformOptions {
-  /** How guest code runs. `auto`, the default, takes the best that works here. */
-  readonly platform?: 'auto' | 'kvm';
+  /** How guest code runs. `auto`, the default, takes KVM where it works and ptrace elsewhere. */
+  readonly platform?: 'auto' | PlatformName;
+  /** Is told why `auto` has taken another platform than the best. */
+  readonly onFallback?: (message: string) => void;
   /** Most bytes of memory the guest may use; 2 GiB by default. The host's are taken as they are used. */
   readonly memory?: number;
   /** Number of virtual CPUs; chosen by the platform by default. */
@@ -21,7 +26,7 @@ export interface Bind {
 }
 
 export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
-  /** `auto`, `kvm`, or a platform made before, which stays the caller's to dispose of. */
+  /** `auto`, `kvm`, `ptrace`, or a platform made before, which stays the caller's to dispose of. */
   readonly platform?: PlatformOptions['platform'] | Platform;
   /** Host directory that is the guest's root, read-only with a layer in memory on top; `/` by default. */
   readonly rootfs?: string;

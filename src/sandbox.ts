@@ -8,6 +8,7 @@ import { Kernel } from './kernel/kernel.js';
 import { ExecError } from './kernel/loader/exec-error.js';
 import type { PlatformOptions, SandboxOptions, StartOptions } from './options.js';
 import type { Platform } from './platform/contract.js';
+import { UnavailableError } from './platform/errors.js';
 import { Program } from './program.js';
 import { openStandardStreams } from './standard-streams.js';
 
@@ -15,20 +16,52 @@ const DEFAULT_MEMORY = 2 * 1024 ** 3;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Makes a platform. Dispose of it when done: it holds a virtual machine, its memory and its threads.
+ * Makes a platform. Dispose of it when done: it holds a virtual machine or processes, memory and threads.
  * @throws {PlatformError} where this machine has none; the message says what to do
  */
 export async function createPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  const { platform = 'auto' } = options;
+  if (platform === 'ptrace') return createPtrace(options);
+  try {
+    return await createKvm(options);
+  } catch (error) {
+    if (platform === 'kvm' || !(error instanceof UnavailableError)) throw error;
+    return await fallBack(options, error);
+  }
+}
+
+async function createKvm(options: PlatformOptions): Promise<Platform> {
   const device = inspectKvmDevice();
   if (device.problem !== undefined) {
     const remedy = device.remedy === undefined ? '' : `; try: ${device.remedy}`;
-    throw new PlatformError(`${device.problem}${remedy} ('ringfence doctor' says more)`);
+    throw new UnavailableError(`${device.problem}${remedy} ('ringfence doctor' says more)`);
   }
   const { createKvmPlatform } = await import('./kvm/platform.js');
-  return createKvmPlatform({
+  return createKvmPlatform(sizesOf(options));
+}
+
+async function createPtrace(options: PlatformOptions): Promise<Platform> {
+  const { createPtracePlatform } = await import('./ptrace/platform.js');
+  return createPtracePlatform(sizesOf(options));
+}
+
+/** The ptrace platform in place of KVM, which fails with `cause`. */
+async function fallBack(options: PlatformOptions, cause: UnavailableError): Promise<Platform> {
+  try {
+    const platform = await createPtrace(options);
+    options.onFallback?.(`${cause.message}; guests run by ptrace instead`);
+    return platform;
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    throw new PlatformError(`${cause.message}; and ${error.message}`, { cause: error });
+  }
+}
+
+function sizesOf(options: PlatformOptions): { memoryLimit: number; vcpus?: number } {
+  return {
     memoryLimit: options.memory ?? DEFAULT_MEMORY,
     ...(options.vcpus === undefined ? {} : { vcpus: options.vcpus }),
-  });
+  };
 }
 
 /** A platform, a kernel on it, and the files its programs see. */

@@ -29,12 +29,12 @@ export async function formatDiagnosis(diagnosis: Diagnosis): Promise<string> {
   const verdict = diagnosis.runnable
     ? colors.green(`Guests run here, by ${diagnosis.platform ?? ''}: ${diagnosis.reason}.`)
     : colors.red(`Guests cannot run here: ${diagnosis.reason}.`);
-  const remedy = diagnosis.remedy === null ? [] : ['To mend it:', `  ${diagnosis.remedy}`];
+  const remedy = diagnosis.remedy === null ? [] : ['To have KVM:', `  ${diagnosis.remedy}`];
   return [table.toString(), verdict, ...remedy, ''].join('\n');
 }
 
 function describe(diagnosis: Diagnosis): [name: string, value: string][] {
-  const { device, features, host, kvm, limits } = diagnosis;
+  const { device, features, host, kvm, limits, ptrace } = diagnosis;
   return [
     ['Processor', `${host.cpu}, ${host.cpus} CPUs, ${formatBytes(host.memory)}`],
     ['Kernel', `Linux ${host.kernel}`],
@@ -43,6 +43,7 @@ function describe(diagnosis: Diagnosis): [name: string, value: string][] {
     ['Class of host', kvm === null ? 'unknown' : CLASSES[kvm.class]],
     ['KVM API', kvm === null ? 'unknown' : String(kvm.apiVersion)],
     ['Capabilities', kvm === null ? 'unknown' : formatCapabilities(kvm.capabilities)],
+    ['ptrace', ptrace.problem ?? 'works'],
     ['memfd_create', features.memfd ? 'works' : 'does not work'],
     ['openat2', features.openat2 ? 'works' : 'does not work'],
     ['Open files', limits.openFiles === null ? 'no limit' : `at most ${limits.openFiles}`],

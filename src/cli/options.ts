@@ -1,5 +1,6 @@
 /** Values of `run`'s options, from text to what they mean. Bad ones throw what commander reports. */
 import { InvalidArgumentError } from 'commander';
+import type { PlatformName } from '../options.js';
 
 /** A host directory or file that the guest sees at a path of its own. */
 export interface Bind {
@@ -73,13 +74,9 @@ export function parseVcpus(text: string): number {
   return Number(text);
 }
 
-/** `auto` or `kvm`. */
-export function parsePlatform(text: string): 'auto' | 'kvm' {
-  if (text === 'ptrace') {
-    throw new InvalidArgumentError('The ptrace platform is not there yet; kvm is.');
-  }
-  if (text !== 'auto' && text !== 'kvm') {
-    throw new InvalidArgumentError('A platform is auto or kvm.');
+export function parsePlatform(text: string): 'auto' | PlatformName {
+  if (text !== 'auto' && text !== 'kvm' && text !== 'ptrace') {
+    throw new InvalidArgumentError('A platform is auto, kvm or ptrace.');
   }
   return text;
 }

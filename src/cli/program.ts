@@ -31,8 +31,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 function createProgram(status: { value: number }): Command {
   const program = new Command('ringfence')
     .description(
-      'Runs untrusted, unmodified x86-64 Linux programs in ring 3 of a KVM guest;\n' +
-        'every system call they make is answered in TypeScript.',
+      'Runs untrusted, unmodified x86-64 Linux programs in ring 3 of a KVM guest, or traced where\n' +
+        'there is no KVM; every system call they make is answered in TypeScript.',
     )
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -81,7 +81,12 @@ function createRunCommand(status: { value: number }): Command {
         .default(parseMemory(DEFAULT_MEMORY), DEFAULT_MEMORY),
     )
     .option('--vcpus <n>', 'number of virtual CPUs (default: chosen by the platform)', parseVcpus)
-    .option('--platform <name>', 'how to run guest code: auto or kvm', parsePlatform, 'auto')
+    .option(
+      '--platform <name>',
+      'how to run guest code: kvm, ptrace, or auto for the better that works',
+      parsePlatform,
+      'auto',
+    )
     .option('--trace', 'print each system call to standard error, a line each')
     .option('--trace-file <file>', 'print them to a file instead')
     .addHelpText('after', EXIT_STATUS_HELP)
@@ -95,7 +100,8 @@ function createDoctorCommand(status: { value: number }): Command {
   return new Command('doctor')
     .summary('say whether this machine can run guests, and what to do if not')
     .description(
-      'Looks at /dev/kvm, the class of the host, its capabilities and limits. Status 0 where guests can run, else 1.',
+      'Looks at /dev/kvm, the class of the host, its capabilities and limits, and at ptrace.\n' +
+        'Status 0 where guests can run, else 1.',
     )
     .option('--json', 'print JSON')
     .action(async (options: DoctorOptions) => {

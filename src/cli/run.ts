@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { StartError } from '../errors.js';
-import type { SandboxOptions } from '../options.js';
+import type { PlatformName, SandboxOptions } from '../options.js';
 import type { Sandbox } from '../sandbox.js';
 import { guestEnvironment } from './environment.js';
 import { describeSignalDeath, Status } from './exit-status.js';
@@ -18,7 +18,7 @@ export interface RunCommandOptions {
   readonly cwd?: string;
   readonly memory: number;
   readonly vcpus?: number;
-  readonly platform: 'auto' | 'kvm';
+  readonly platform: 'auto' | PlatformName;
   readonly trace?: true;
   readonly traceFile?: string;
 }
@@ -77,6 +77,9 @@ function sandboxOptions(
 ): SandboxOptions {
   return {
     platform: options.platform,
+    onFallback: (message) => {
+      say(`ringfence: ${message}`);
+    },
     memory: options.memory,
     ...(options.vcpus === undefined ? {} : { vcpus: options.vcpus }),
     rootfs: options.rootfs,

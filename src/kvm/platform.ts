@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { native, type NativeMachine } from '../host/native.js';
 import { MemoryFile } from '../memory/memory-file.js';
 import type { AddressSpace, Context, Memory, Platform } from '../platform/contract.js';
-import { PlatformError } from '../platform/errors.js';
+import { PlatformError, UnavailableError } from '../platform/errors.js';
 import { KvmAddressSpace, MAX_USER_ADDRESS, MIN_USER_ADDRESS } from './address-space.js';
 import { KvmContext } from './context.js';
 import { MemorySlots } from './memory-slots.js';
@@ -104,7 +104,7 @@ export class KvmPlatform implements Platform {
   }
 }
 
-/** @throws {PlatformError} where KVM cannot be used; the message names the step that failed */
+/** @throws {UnavailableError} where KVM cannot be used; the message names the step that failed */
 export function createKvmPlatform(options: KvmPlatformOptions = {}): KvmPlatform {
   return new KvmPlatform(options);
 }
@@ -118,6 +118,6 @@ function openMachine(device: string): NativeMachine {
     return new native.Machine(device);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new PlatformError(`${device} cannot run guests: ${message}`, { cause: error });
+    throw new UnavailableError(`${device} cannot run guests: ${message}`, { cause: error });
   }
 }

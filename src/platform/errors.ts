@@ -10,6 +10,9 @@ export class PlatformError extends Error {
   override readonly name = 'PlatformError';
 }
 
+/** This machine cannot give the platform, whatever it is asked for; another platform may be had. */
+export class UnavailableError extends PlatformError {}
+
 /** The stream given to `Memory.loadFrom` is no whole saved memory; the memory is as it was. */
 export class SavedMemoryError extends Error {
   override readonly name = 'SavedMemoryError';

@@ -10,7 +10,7 @@ import {
 import type { MemoryFile } from '../memory/memory-file.js';
 import { Access, type AccessType } from '../platform/access.js';
 import type { AddressSpace } from '../platform/contract.js';
-import { PlatformError, SegmentationFault } from '../platform/errors.js';
+import { PlatformError, SegmentationFault, UnavailableError } from '../platform/errors.js';
 import { formatRange, isPageAligned, type FileRange } from '../platform/file-range.js';
 import { Register, type Registers } from '../platform/registers.js';
 import { Mappings } from './mappings.js';
@@ -28,7 +28,7 @@ export class PtraceAddressSpace implements AddressSpace {
   #switches = 0;
   #released = false;
 
-  /** @throws {PlatformError} where no stub can be made */
+  /** @throws {UnavailableError} where no stub can be made */
   constructor(
     machine: NativeTraceMachine,
     memory: MemoryFile,
@@ -205,7 +205,7 @@ function newStub(machine: NativeTraceMachine): NativeTraceSpace {
     return new nativePtrace.Space(machine);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new PlatformError(`the host does not let processes be traced: ${message}`, {
+    throw new UnavailableError(`processes cannot be traced here: ${message}`, {
       cause: error,
     });
   }

@@ -92,7 +92,7 @@ export class PtracePlatform implements Platform {
   }
 }
 
-/** @throws {PlatformError} where processes cannot be traced; the message names the step that failed */
+/** @throws {UnavailableError} where processes cannot be traced; the message names the step that failed */
 export function createPtracePlatform(options: PtracePlatformOptions = {}): PtracePlatform {
   const platform = new PtracePlatform(options);
   try {

@@ -30,38 +30,49 @@ function parse(json: string): Diagnosis {
 describe('without a device', () => {
   const env = { RINGFENCE_KVM_DEVICE: '/nonexistent/kvm' };
 
-  it('gives JSON that says so, and status 1', () => {
+  it('gives JSON that says so, and that ptrace takes its place', () => {
     const { status, stdout, stderr } = ringfence(['doctor', '--json'], { env });
     expect(parse(stdout)).toMatchObject({
       ...SCHEMA,
-      runnable: false,
-      platform: null,
+      runnable: true,
+      platform: 'ptrace',
+      ptrace: { problem: null },
       kvm: null,
       device: { path: '/nonexistent/kvm', state: 'missing' },
     });
     expect(stderr).toBe('');
-    expect(status).toBe(1);
+    expect(status).toBe(0);
   });
 
-  it('gives a table that says so, and status 1', () => {
+  it('gives a table that says so', () => {
     const { status, stdout } = ringfence(['doctor'], { env });
-    expect(stdout).toMatch(/Guests cannot run here: \/nonexistent\/kvm is not there/);
-    expect(status).toBe(1);
+    expect(stdout).toMatch(/Guests run here, by ptrace: \/nonexistent\/kvm is not there/);
+    expect(status).toBe(0);
   });
 });
 
 describe('with a device that does not do', () => {
   it('reports a self-test that fails, and throws nothing', async () => {
-    const failing = (): Promise<never> => Promise.reject(new Error('the guest did not halt'));
-    const diagnosis = await diagnose(failing);
-    expect(diagnosis.runnable).toBe(false);
+    const kvm = (): Promise<never> => Promise.reject(new Error('the guest did not halt'));
+    const diagnosis = await diagnose({ kvm });
+    expect(diagnosis.platform).toBe('ptrace');
     expect(diagnosis.kvm).toBeNull();
+  });
+
+  it('names what is wrong with each platform where no guest can be run', async () => {
+    const kvm = (): Promise<never> => Promise.reject(new Error('the guest did not halt'));
+    const ptrace = (): Promise<never> => Promise.reject(new Error('no process may be traced'));
+    const diagnosis = await diagnose({ kvm, ptrace });
+    expect(diagnosis.runnable).toBe(false);
+    expect(diagnosis.platform).toBeNull();
+    expect(diagnosis.reason).toMatch(/no process may be traced$/);
+    expect(await formatDiagnosis(diagnosis)).toMatch(/Guests cannot run here/);
   });
 });
 
 it('prints the remedy as a command on a line of its own', async () => {
   const remedy = 'sudo modprobe kvm_intel';
-  const diagnosis = await diagnose(() => Promise.reject(new Error('no')));
+  const diagnosis = await diagnose({ kvm: () => Promise.reject(new Error('no')) });
   expect(await formatDiagnosis({ ...diagnosis, remedy })).toMatch(/^ {2}sudo modprobe kvm_intel$/m);
 });
 

@@ -22,7 +22,7 @@ describe('usage', () => {
     ['an option without its value', ['run', '--rootfs'], /argument missing/],
     ['a size that is none', ['run', '--memory', 'lots', '/bin/true'], /number and a unit/],
     ['a memory limit too small', ['run', '--memory', '64k', '/bin/true'], /at least 4m/],
-    ['the ptrace platform', ['run', '--platform', 'ptrace', '/bin/true'], /not there yet/],
+    ['a platform that is none', ['run', '--platform', 'qemu', '/bin/true'], /auto, kvm or ptrace/],
     ['a bind without a guest path', ['run', '--bind', '/etc', '/bin/true'], /HOST:GUEST/],
     ['too many arguments for doctor', ['doctor', 'x'], /too many arguments/],
   ])('%s', (_name, args, message) => {
@@ -47,12 +47,22 @@ describe('paths on the host', () => {
 
 describe('a missing /dev/kvm', () => {
   it('is named, with where to ask', () => {
-    expectFailure(['run', '/bin/true'], /\/nonexistent\/kvm is not there/, NO_DEVICE);
-    expectFailure(['run', '/bin/true'], /ringfence doctor/, NO_DEVICE);
+    const command = ['run', '--platform', 'kvm', '/bin/true'];
+    expectFailure(command, /\/nonexistent\/kvm is not there/, NO_DEVICE);
+    expectFailure(command, /ringfence doctor/, NO_DEVICE);
+  });
+
+  it('makes auto take ptrace, and say so in one line', () => {
+    const { status, stdout, stderr } = ringfence(['run', '/bin/echo', 'hello'], { env: NO_DEVICE });
+    expect(stdout).toBe('hello\n');
+    expect(stderr).toMatch(
+      /^ringfence: \/nonexistent\/kvm is not there.*guests run by ptrace instead\n$/,
+    );
+    expect(status).toBe(0);
   });
 
   it('shows its stack trace only where asked', () => {
-    const { stderr } = ringfence(['run', '/bin/true'], {
+    const { stderr } = ringfence(['run', '--platform', 'kvm', '/bin/true'], {
       env: { ...NO_DEVICE, RINGFENCE_DEBUG: '1' },
     });
     expect(stderr).toMatch(/^\s+at /m);
