@@ -92,6 +92,14 @@ export class SourceFile extends OpenFile {
   }
 
   protected override onClose(): void {
-    void this.#stream?.return?.();
+    void this.#end();
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.#stream?.return?.();
+    } catch {
+      // Nobody is left to be told that the stream could not be ended well.
+    }
   }
 }

@@ -147,6 +147,20 @@ describe('poll', () => {
 });
 
 describe('streams of the library', () => {
+  test('that fail to end harm nobody', async () => {
+    const stream: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new Error('next')),
+        return: () => Promise.reject(new Error('return')),
+      }),
+    };
+    const fd = guest.task.files.allocate(new SourceFile(stream));
+    expect(await guest.async('read', fd, MEMORY_START, 10)).toBe(0);
+    // An unhandled rejection would fail the test.
+    guest.ok('close', fd);
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
   test('are read as they come', async () => {
     async function* parts(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('one ');
