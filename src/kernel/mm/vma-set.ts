@@ -163,14 +163,19 @@ export class VmaSet implements Iterable<Vma> {
     return merged;
   }
 
-  /** Makes the area at `index` swallow its successor. */
+  /** Makes the area at `index` swallow all that continue it, in one change of the list. */
   #absorb(index: number): void {
     const vma = this.#list.at(index) as Vma;
-    const next = this.#list.at(index + 1) as Vma;
-    next.detach();
-    vma.end = next.end;
-    vma.faultAround = Math.max(vma.faultAround, next.faultAround);
-    this.#list.removeAt(index + 1);
+    let count = 0;
+    for (;;) {
+      const next = this.#list.at(index + 1 + count);
+      if (next === undefined || !vma.continuesIn(next)) break;
+      next.detach();
+      vma.end = next.end;
+      vma.faultAround = Math.max(vma.faultAround, next.faultAround);
+      count++;
+    }
+    this.#list.removeAt(index + 1, count);
   }
 
   #account(vma: Vma, sign: 1 | -1): void {
