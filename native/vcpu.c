@@ -42,6 +42,18 @@ struct kvm_segment rf_user_stack(void) { return segment(RF_SEL_USER_SS, 3, 3, fa
 
 static struct kvm_segment null_segment(void) { return (struct kvm_segment){.unusable = 1}; }
 
+struct kvm_segment rf_data_segment(uint64_t selector) {
+  struct kvm_segment result = null_segment();
+  if ((selector | 3) == RF_SEL_USER_SS)
+    result = rf_user_stack();
+  else if ((selector | 3) == RF_SEL_USER_CS)
+    result = rf_user_code();
+  else if (selector > 3)
+    return result;
+  result.selector = (uint16_t)selector;
+  return result;
+}
+
 static void set_initial_sregs(struct rf_vcpu *vcpu, struct kvm_sregs *sregs) {
   sregs->cs = rf_user_code();
   sregs->ss = rf_user_stack();

@@ -44,6 +44,8 @@ int rf_vcpu_set_doorway(struct rf_vcpu *vcpu);
 /* The program's segments, as the GDT has them. */
 struct kvm_segment rf_user_code(void);
 struct kvm_segment rf_user_stack(void);
+/* What a load of DS, ES, FS or GS with `selector` gives in ring 3; the null segment where it would fault. */
+struct kvm_segment rf_data_segment(uint64_t selector);
 
 /* Makes the vCPU leave the guest; the reason stands in a flag set before. From any thread. */
 void rf_vcpu_kick(struct rf_vcpu *vcpu);

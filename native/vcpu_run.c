@@ -31,6 +31,24 @@ static void load_general(struct kvm_regs *to, const struct user_regs_struct *fro
   to->rflags = (from->eflags & FLAGS_USER) | FLAGS_FIXED;
 }
 
+/* The deprivileged class leaves selectors to the processor, and always says 0 here. */
+static bool same_segments(const struct kvm_sregs *sregs, const struct user_regs_struct *user) {
+  return sregs->fs.base == user->fs_base && sregs->gs.base == user->gs_base &&
+         sregs->ds.selector == user->ds && sregs->es.selector == user->es && sregs->fs.selector == user->fs &&
+         sregs->gs.selector == user->gs;
+}
+
+static void load_segments(struct kvm_sregs *to, const struct user_regs_struct *from) {
+  to->cs = rf_user_code();
+  to->ss = rf_user_stack();
+  to->ds = rf_data_segment(from->ds);
+  to->es = rf_data_segment(from->es);
+  to->fs = rf_data_segment(from->fs);
+  to->gs = rf_data_segment(from->gs);
+  to->fs.base = from->fs_base;
+  to->gs.base = from->gs_base;
+}
+
 /*
  * Where the vCPU stopped in the hardware doorway and everything is as `syscall` left it, SYSRET is the
  * cheapest way back: RIP stays at the `out`, which KVM skips. Otherwise the vCPU is put at CPL 3, in the
@@ -42,7 +60,7 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
   struct kvm_regs *regs = &vcpu->run->s.regs.regs;
   uint64_t doorway = regs->rip, doorway_flags = regs->rflags;
   bool at_syscall = vcpu->at_syscall;
-  bool same = sregs->cr3 == root && sregs->fs.base == user->fs_base && sregs->gs.base == user->gs_base;
+  bool same = sregs->cr3 == root && same_segments(sregs, user);
   vcpu->at_syscall = false;
   load_general(regs, user);
   vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
@@ -55,10 +73,7 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
   if (same && (sregs->cs.selector & 3) == 3)
     return;
   sregs->cr3 = root;
-  sregs->cs = rf_user_code();
-  sregs->ss = rf_user_stack();
-  sregs->fs.base = user->fs_base;
-  sregs->gs.base = user->gs_base;
+  load_segments(sregs, user);
   vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
 }
 

@@ -36,6 +36,10 @@ void rf_store_registers(const struct rf_vcpu *vcpu, struct rf_registers *registe
   to->ss = RF_SEL_USER_SS;
   to->fs_base = vcpu->run->s.regs.sregs.fs.base;
   to->gs_base = vcpu->run->s.regs.sregs.gs.base;
+  to->ds = vcpu->run->s.regs.sregs.ds.selector;
+  to->es = vcpu->run->s.regs.sregs.es.selector;
+  to->fs = vcpu->run->s.regs.sregs.fs.selector;
+  to->gs = vcpu->run->s.regs.sregs.gs.selector;
 }
 
 static enum rf_result leave_by_syscall(struct rf_registers *registers) {
