@@ -10,17 +10,25 @@ import {
 import type { MemoryFile } from '../memory/memory-file.js';
 import { Access, type AccessType } from '../platform/access.js';
 import type { AddressSpace } from '../platform/contract.js';
-import { PlatformError, SegmentationFault, UnavailableError } from '../platform/errors.js';
+import {
+  OutOfMemoryError,
+  PlatformError,
+  SegmentationFault,
+  UnavailableError,
+} from '../platform/errors.js';
 import { formatRange, isPageAligned, type FileRange } from '../platform/file-range.js';
 import { Register, type Registers } from '../platform/registers.js';
 import { Mappings } from './mappings.js';
 import { MAX_INSTRUCTION, storesAt } from './store-instruction.js';
+
+const ENOMEM = 12;
 
 /** User addresses end before the stub's page. */
 export const MAX_USER_ADDRESS = nativePtrace.stubPage;
 
 export class PtraceAddressSpace implements AddressSpace {
   readonly native: NativeTraceSpace;
+  readonly machine: NativeTraceMachine;
   readonly #memory: MemoryFile;
   readonly #minUserAddress: number;
   readonly #onRelease: () => void;
@@ -36,6 +44,7 @@ export class PtraceAddressSpace implements AddressSpace {
     onRelease: () => void,
   ) {
     this.native = newStub(machine);
+    this.machine = machine;
     this.#memory = memory;
     this.#minUserAddress = minUserAddress;
     this.#onRelease = onRelease;
@@ -62,38 +71,46 @@ export class PtraceAddressSpace implements AddressSpace {
         `descriptor ${fd} is not the memory file's; only ranges of the platform's memory can be mapped`,
       );
     }
+    if (end > this.#memory.totalSize()) {
+      throw new PlatformError(`${formatRange(range)} is behind the end of the memory file`);
+    }
     const status = this.native.map(address, start, length, access, precommit);
-    if (status < 0) throw new PlatformError(`the host cannot map memory: errno ${-status}`);
+    if (status < 0) throw failure('map', status);
     this.#mappings.set({ start: address, end: address + length, offset: start, access });
   }
 
   unmap(address: number, length: number): void {
     this.#checkRange(address, length);
     const status = this.native.unmap(address, length);
-    if (status < 0) throw new PlatformError(`the host cannot unmap memory: errno ${-status}`);
+    if (status < 0) throw failure('unmap', status);
     this.#mappings.remove(address, address + length);
   }
 
   release(): void {
     if (this.#released) return;
-    this.#released = true;
-    this.#onRelease();
-    if (this.#switches === 0) this.native.release();
+    if (this.#switches > 0) {
+      throw new PlatformError(
+        'interrupt the contexts that run in the address space and await their switches before releasing it',
+      );
+    }
+    this.end();
   }
 
-  /** Ends the stub even under a switch; for the end of the platform. */
-  destroy(): void {
+  /** Releases it where nothing can run any more, whatever is still to be told so. */
+  end(): void {
     this.#released = true;
     this.native.release();
+    this.#onRelease();
   }
 
-  /** Keeps the stub for the time of a switch. */
+  /** A switch begins, which `leave` ends: the stub must stay. */
   enter(): void {
+    this.#checkUsable();
     this.#switches++;
   }
 
   leave(): void {
-    if (--this.#switches === 0 && this.#released) this.native.release();
+    this.#switches--;
   }
 
   tryCopyIn(address: number, dst: Uint8Array): number {
@@ -148,8 +165,7 @@ export class PtraceAddressSpace implements AddressSpace {
     return storesAt(code.subarray(0, length), registers, address) ? Access.Write : Access.Read;
   }
 
-  /** @throws {PlatformError} where the address space has been released */
-  checkUsable(): void {
+  #checkUsable(): void {
     if (this.#released) throw new PlatformError('the address space has been released');
   }
 
@@ -178,7 +194,7 @@ export class PtraceAddressSpace implements AddressSpace {
   }
 
   #wordOffset(address: number): number {
-    this.checkUsable();
+    this.#checkUsable();
     if (address % 4 !== 0) throw new PlatformError('an atomic word lies at a multiple of 4');
     const mapping = this.#mappings.at(address);
     if (mapping === undefined || (mapping.access & Access.Write) === 0) {
@@ -188,7 +204,7 @@ export class PtraceAddressSpace implements AddressSpace {
   }
 
   #checkRange(address: number, length: number): void {
-    this.checkUsable();
+    this.#checkUsable();
     if (!isPageAligned(address) || !isPageAligned(length) || length <= 0) {
       throw new PlatformError(
         `0x${address.toString(16)}, length ${length}, is not a range of whole pages`,
@@ -198,6 +214,12 @@ export class PtraceAddressSpace implements AddressSpace {
       throw new PlatformError(`0x${address.toString(16)} is outside the user's address range`);
     }
   }
+}
+
+/** ENOMEM: the host's count of mappings in a process is reached (vm.max_map_count), or its memory. */
+function failure(what: string, status: number): Error {
+  const message = `the host cannot ${what} memory in the stub process: errno ${-status}`;
+  return status === -ENOMEM ? new OutOfMemoryError(message) : new PlatformError(message);
 }
 
 function newStub(machine: NativeTraceMachine): NativeTraceSpace {

@@ -1,5 +1,9 @@
 /** A guest thread on stub processes: what it has beyond its general registers, and its switches. */
-import { nativePtrace, type NativeTraceContext } from '../host/native-ptrace.js';
+import {
+  nativePtrace,
+  type NativeTraceContext,
+  type NativeTraceMachine,
+} from '../host/native-ptrace.js';
 import { native, NativeFailure } from '../host/native.js';
 import { Access, type AccessType } from '../platform/access.js';
 import type { AddressSpace, Context } from '../platform/contract.js';
@@ -21,11 +25,13 @@ const PF_INSTRUCTION = 16;
 
 export class PtraceContext implements Context {
   readonly #native: NativeTraceContext = new nativePtrace.Context();
+  readonly #machine: NativeTraceMachine;
   readonly #pool: TracerPool;
   #running = false;
   #disposed = false;
 
-  constructor(pool: TracerPool) {
+  constructor(machine: NativeTraceMachine, pool: TracerPool) {
+    this.#machine = machine;
     this.#pool = pool;
   }
 
@@ -97,10 +103,9 @@ export class PtraceContext implements Context {
 
   #enter(addressSpace: AddressSpace): PtraceAddressSpace {
     this.#checkIdle();
-    if (!(addressSpace instanceof PtraceAddressSpace)) {
+    if (!(addressSpace instanceof PtraceAddressSpace) || addressSpace.machine !== this.#machine) {
       throw new PlatformError('the address space is of another platform');
     }
-    addressSpace.checkUsable();
     addressSpace.enter();
     this.#running = true;
     return addressSpace;

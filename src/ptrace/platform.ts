@@ -70,7 +70,7 @@ export class PtracePlatform implements Platform {
 
   newContext(): Context {
     this.#checkUsable();
-    return new PtraceContext(this.#pool);
+    return new PtraceContext(this.#machine, this.#pool);
   }
 
   preemptAllCpus(): Promise<void> {
@@ -82,8 +82,7 @@ export class PtracePlatform implements Platform {
     this.#disposed = true;
     this.#pool.close();
     this.#machine.dispose();
-    for (const space of this.#spaces) space.destroy();
-    this.#spaces.clear();
+    for (const space of this.#spaces) space.end();
     this.#memory.destroy();
   }
 

@@ -4,58 +4,17 @@ import { Access } from '../../src/platform/access.js';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { SegmentationFault } from '../../src/platform/errors.js';
 import { Register } from '../../src/platform/registers.js';
-import { Guest } from './guest.js';
-import { describePlatforms, type PlatformUnderTest } from './platforms.js';
+import { Accessor } from './accessor.js';
+import { describePlatforms } from './platforms.js';
 
 const PAGE = 4096;
 const LARGE = 2 * 1024 * 1024;
-
-/** rdi: an address; rsi: 0 to read it into rax, 1 to write rdx to it. */
-const ACCESS = `1: testq %rsi, %rsi
-  jnz 2f
-  movq (%rdi), %rax
-  jmp 3f
-  2: movq %rdx, (%rdi)
-  3: syscall
-  jmp 1b`;
-
-class Accessor extends Guest {
-  constructor(platform: PlatformUnderTest) {
-    super(platform.create, ACCESS);
-  }
-
-  /** What the guest reads at `address`, or undefined where it faults. */
-  read(address: number): number | undefined {
-    return this.#access(address, 0) ? this.registers.getNumber(Register.Rax) : undefined;
-  }
-
-  write(address: number, value: number): boolean {
-    this.registers.setNumber(Register.Rdx, value);
-    return this.#access(address, 1);
-  }
-
-  fill(start: number, length: number, value: (page: number) => number): void {
-    let page = 0;
-    for (const block of this.platform.memory.mapInternal({ start, end: start + length }, 2)) {
-      const words = new Float64Array(block.buffer, block.byteOffset, block.length / 8);
-      const bits = new BigUint64Array(block.buffer, block.byteOffset, block.length / 8);
-      for (let at = 0; at < words.length; at += PAGE / 8) bits[at] = BigInt(value(page++));
-    }
-  }
-
-  #access(address: number, write: number): boolean {
-    this.start(this.registers);
-    this.registers.setNumber(Register.Rdi, address);
-    this.registers.setNumber(Register.Rsi, write);
-    return this.run() === SwitchResult.Syscall;
-  }
-}
 
 const RW = Access.Read | Access.Write;
 
 describePlatforms('mappings', (platform) => {
   it('make an unmapped page unreadable at once, and a narrowed one unwritable', () => {
-    using guest = new Accessor(platform);
+    using guest = new Accessor(platform.create);
     const range = guest.allocate(PAGE);
     const at = 0x40000000;
     guest.map(guest.space, at, range, RW);
@@ -72,7 +31,7 @@ describePlatforms('mappings', (platform) => {
   });
 
   it('show a new page where another was mapped', () => {
-    using guest = new Accessor(platform);
+    using guest = new Accessor(platform.create);
     const ranges = [1, 2, 3].map((value) => {
       const range = guest.allocate(PAGE);
       guest.fill(range.start, PAGE, () => value);
@@ -86,7 +45,7 @@ describePlatforms('mappings', (platform) => {
   });
 
   it('map over a large page with memory of another alignment, and leave no hole', () => {
-    using guest = new Accessor(platform);
+    using guest = new Accessor(platform.create);
     const large = guest.allocate(2 * LARGE);
     guest.fill(large.start, 2 * LARGE, (page) => 1000 + page);
     const at = 0x80000000;
@@ -101,7 +60,7 @@ describePlatforms('mappings', (platform) => {
   });
 
   it('split a large page that is partly unmapped or narrowed', () => {
-    using guest = new Accessor(platform);
+    using guest = new Accessor(platform.create);
     const large = guest.allocate(LARGE);
     guest.fill(large.start, LARGE, (page) => page + 7);
     const at = 0xc0000000;
@@ -119,7 +78,7 @@ describePlatforms('mappings', (platform) => {
   });
 
   it('cover the whole range of user addresses and nothing beyond', () => {
-    using guest = new Accessor(platform);
+    using guest = new Accessor(platform.create);
     const { minUserAddress, maxUserAddress } = guest.platform;
     const range = guest.allocate(PAGE);
     for (const address of [minUserAddress, maxUserAddress - PAGE]) {
@@ -136,7 +95,7 @@ describePlatforms('mappings', (platform) => {
   });
 
   it('give exact counts and addresses to copyIn, copyOut and zeroOut', () => {
-    using guest = new Accessor(platform);
+    using guest = new Accessor(platform.create);
     const at = 0x60000000;
     guest.map(guest.space, at, guest.allocate(2 * PAGE), RW);
     const bytes = new Uint8Array(3 * PAGE).fill(9);
@@ -166,7 +125,7 @@ describePlatforms('mappings', (platform) => {
   });
 
   it('agree with a plain model, as the guest reads them', () => {
-    using guest = new Accessor(platform);
+    using guest = new Accessor(platform.create);
     const base = 0x2000000000;
     const pages = 3 * 512;
     const memory = guest.allocate(4 * LARGE);

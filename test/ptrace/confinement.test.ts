@@ -59,10 +59,10 @@ describe('a stub process', () => {
     const guest = onPtrace(SPIN);
     const pending = guest.context.switch(guest.space, guest.registers, -1);
     await sleep(5);
-    guest.space.release();
     expect(stubsOf()).toHaveLength(1);
     guest.context.interrupt();
     expect(await pending).toBe(SwitchResult.Interrupt);
+    guest.space.release();
     expect(stubsOf()).toEqual([]);
     const spaces = [1, 2, 3].map(() => guest.newSpace(LOOP));
     expect(stubsOf()).toHaveLength(3);

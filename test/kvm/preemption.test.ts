@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { SwitchResult } from '../../src/platform/contract.js';
+import { Register, Registers } from '../../src/platform/registers.js';
+import { describeKvm } from '../kvm.js';
+import { Guest } from './guest.js';
+
+const SPIN = '1: jmp 1b';
+const CALLS = '1: incq %rdi\n syscall\n jmp 1b';
+
+describeKvm('the vCPU pool', () => {
+  it('reports a preemption exactly where another context has run on the CPU', () => {
+    using guest = new Guest(CALLS, { vcpus: 1 });
+    const { context, registers, space } = guest;
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.CpuPreempted);
+    expect(registers.getNumber(Register.Rdi)).toBe(0);
+    expect(context.cpu).toBe(0);
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.Syscall);
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.Syscall);
+    const other = guest.platform.newContext();
+    expect(guest.run(other, guest.start(new Registers()))).toBe(SwitchResult.Syscall);
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.CpuPreempted);
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.Syscall);
+    expect(context.switchSync(space, registers, 1)).toBe(SwitchResult.CpuPreempted);
+  });
+
+  it('preempts what runs and what runs next', async () => {
+    using guest = new Guest(SPIN, { vcpus: 1 });
+    const { context, registers, space } = guest;
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.CpuPreempted);
+    const running = context.switch(space, registers, 0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await guest.platform.preemptAllCpus();
+    expect(await running).toBe(SwitchResult.CpuPreempted);
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.CpuPreempted);
+  });
+});
