@@ -17,8 +17,10 @@ const CALLS_PER_LOOK = 4;
 /** A guest that ran so many milliseconds without a call is computing: switches stay asynchronous. */
 const COMPUTING = 1;
 const PAGE_FAULT_VECTOR = 14;
-/** Bit of a page fault's error code (SDM volume 3, section 4.7). */
+/** Bits of a page fault's error code (SDM volume 3, section 4.7). */
 const PAGE_FAULT_PRESENT = 1;
+/** KVM's shadow tables of the deprivileged class have such entries there, now and then. */
+const PAGE_FAULT_RESERVED = 8;
 
 /** Runs until the process ends; then gives back what the task held. Never rejects. */
 export async function runTask(task: Task): Promise<void> {
@@ -148,7 +150,9 @@ class RunLoop {
     const address = registers.get(Report.FaultAddress);
     let errorCode = registers.high32(Report.CpuErrorCode);
     // What is mapped beyond the program's addresses is not for it to know (Linux, sanitize_error_code).
-    if (vector === PAGE_FAULT_VECTOR && address >= mm.layout.top) errorCode |= PAGE_FAULT_PRESENT;
+    if (vector === PAGE_FAULT_VECTOR && address >= mm.layout.top) {
+      errorCode = (errorCode | PAGE_FAULT_PRESENT) & ~PAGE_FAULT_RESERVED;
+    }
     task.forceSignal({ signo: raised, code, address, vector, errorCode });
   }
 
