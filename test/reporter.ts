@@ -12,19 +12,35 @@ interface Counts {
   /** Number of skipped tests by kind and reason, a newline between the two. */
   readonly skipped: Map<string, number>;
   kvmSkipped: number;
+  /** Tests of the contract that passed, by platform. */
+  readonly contract: Map<string, number>;
 }
 
 function count(modules: readonly TestModule[]): Counts {
-  const counts: Counts = { passed: 0, failed: 0, skipped: new Map(), kvmSkipped: 0 };
+  const counts: Counts = {
+    passed: 0,
+    failed: 0,
+    skipped: new Map(),
+    kvmSkipped: 0,
+    contract: new Map(),
+  };
   for (const module of modules) {
     for (const test of module.children.allTests()) {
       const { state } = test.result();
-      if (state === 'passed') counts.passed++;
+      if (state === 'passed') countPass(counts, test);
       else if (state === 'failed') counts.failed++;
       else countSkip(counts, test);
     }
   }
   return counts;
+}
+
+/** The contract's suites bear their platform's name: test/contract/platforms.ts. */
+function countPass(counts: Counts, test: TestCase): void {
+  counts.passed++;
+  const platform = /\[(kvm|ptrace)\] >/.exec(test.fullName)?.[1];
+  if (platform === undefined) return;
+  counts.contract.set(platform, (counts.contract.get(platform) ?? 0) + 1);
 }
 
 function countSkip(counts: Counts, test: TestCase): void {
@@ -59,6 +75,9 @@ function summary(counts: Counts, errors: number): string[] {
     const [kind = '', reason = ''] = key.split('\n');
     lines.push(`${plural(n, kind)} skipped: ${reason}`);
     skipped += n;
+  }
+  for (const [platform, n] of counts.contract) {
+    lines.push(`${plural(n, 'test')} of the contract passed on ${platform}`);
   }
   if (errors > 0) lines.push(`${plural(errors, 'error')} outside of any test`);
   lines.push(`${counts.passed} passed, ${counts.failed} failed, ${skipped} skipped`);

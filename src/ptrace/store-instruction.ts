@@ -154,7 +154,7 @@ function regOf(modrm: number): number {
   return (modrm >> 3) & 7;
 }
 
-/** 0 behind the end: what is cut off is no store. */
+/** Behind the end, what as an opcode and as a ModRM stands for no store. */
 function byte(code: Uint8Array, at: number): number {
-  return code[at] ?? 0;
+  return code[at] ?? 0xff;
 }
