@@ -1,5 +1,7 @@
 #include "ptrace_machine.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -42,6 +44,17 @@ void Stub::End() {
   first.dead = true;
 }
 
+void Stub::FollowCaller() {
+  const int here = sched_getcpu();
+  if (here == cpu || here < 0 || here >= CPU_SETSIZE)
+    return;
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(here, &only);
+  sched_setaffinity(first.tid, sizeof(only), &only);
+  cpu = here;
+}
+
 rf_stub_thread *Stub::ThreadOf(unsigned runner) {
   auto &thread = others[runner];
   if (thread)
@@ -49,6 +62,10 @@ rf_stub_thread *Stub::ThreadOf(unsigned runner) {
   auto made = std::make_unique<rf_stub_thread>();
   if (rf_stub_clone(&first, made.get()) < 0)
     return nullptr;
+  // It has inherited the CPU of the first, and is to run wherever we may.
+  cpu_set_t ours;
+  if (sched_getaffinity(0, sizeof(ours), &ours) == 0)
+    sched_setaffinity(made->tid, sizeof(ours), &ours);
   thread = std::move(made);
   return thread.get();
 }
@@ -105,6 +122,7 @@ Napi::Value TraceMachine::RunSync(const Napi::CallbackInfo &info) {
     stub->SaveState();
     context->SaveState();
   }
+  stub->FollowCaller();
   if (budget != 0 && !watchdog_.Arm(&stub->first, budget))
     return Status(info, RF_FAILED);
   rf_result result = rf_trace_run(&stub->first, context->context(), RegistersArgument(info[2]));

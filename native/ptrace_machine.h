@@ -22,6 +22,7 @@ struct Stub {
   rf_stub_thread first = {};
   std::array<std::unique_ptr<rf_stub_thread>, RF_MAX_VCPUS> others;
   TraceContext *unsaved = nullptr; // whose extended state the first thread alone has
+  int cpu = -1;                    // of the host, that the first thread is bound to
 
   Stub() = default;
   Stub(const Stub &) = delete;
@@ -30,6 +31,9 @@ struct Stub {
   // The process is gone when it returns. On the thread that owns the machine, as SaveState.
   void End();
   void SaveState();
+  // Binds the first thread to the calling thread's CPU: one of the two sleeps while the other runs, and
+  // waking on another CPU costs many times a switch.
+  void FollowCaller();
   // The thread that tracer `runner` drives; nullptr where none can be made.
   rf_stub_thread *ThreadOf(unsigned runner);
 };
