@@ -22,6 +22,7 @@ const ROWS = [
   'kvm.switch',
   'ptrace.raw.one-core',
   'ptrace.raw.two-cores',
+  'ptrace.switch',
   'map.4k',
   'map.2m',
   'map.1g',

@@ -1,4 +1,4 @@
-/** The rows `kvm.switchSync` and `kvm.switch`: the same guest as kvm_raw.c's, through the platform's contract. */
+/** A switch through the platforms' contract: the same guest as kvm_raw.c's and ptrace_raw.c's. */
 import { createKvmPlatform } from '../src/kvm/platform.js';
 import { Access } from '../src/platform/access.js';
 import {
@@ -9,6 +9,7 @@ import {
   type Platform,
 } from '../src/platform/contract.js';
 import { Register, Registers } from '../src/platform/registers.js';
+import { createPtracePlatform } from '../src/ptrace/platform.js';
 import type { Row, Sampler } from './sampler.js';
 
 const CODE_ADDRESS = 0x10000;
@@ -24,8 +25,7 @@ interface Guest {
   readonly registers: Registers;
 }
 
-function createGuest(): Guest {
-  const platform = createKvmPlatform();
+function createGuest(platform: Platform): Guest {
   const { memory } = platform;
   const range = memory.allocate(PAGE, MemoryKind.Anonymous);
   memory.mapInternal(range, Access.Write)[0]?.set(LOOP_CODE);
@@ -64,10 +64,11 @@ async function sampleAsync(guest: Guest, batch: number): Promise<number> {
 
 function open(
   name: string,
+  platform: Platform,
   samples: number,
   sample: (guest: Guest) => number | Promise<number>,
 ): Sampler {
-  const guest = createGuest();
+  const guest = createGuest(platform);
   return {
     name,
     unit: 'µs',
@@ -85,15 +86,25 @@ function open(
 }
 
 /** `samples` at a time, each the mean of `batch` switches. */
-export const switchRows = (samples: number, batch: number): readonly Row[] => [
+export const kvmSwitchRows = (samples: number, batch: number): readonly Row[] => [
   {
     name: 'kvm.switchSync',
     needsKvm: true,
-    open: () => open('kvm.switchSync', samples, (guest) => sampleSync(guest, batch)),
+    open: () =>
+      open('kvm.switchSync', createKvmPlatform(), samples, (guest) => sampleSync(guest, batch)),
   },
   {
     name: 'kvm.switch',
     needsKvm: true,
-    open: () => open('kvm.switch', samples, (guest) => sampleAsync(guest, batch)),
+    open: () =>
+      open('kvm.switch', createKvmPlatform(), samples, (guest) => sampleAsync(guest, batch)),
   },
 ];
+
+/** `switchSync` on ptrace. */
+export const ptraceSwitch = (samples: number, batch: number): Row => ({
+  name: 'ptrace.switch',
+  needsKvm: false,
+  open: () =>
+    open('ptrace.switch', createPtracePlatform(), samples, (guest) => sampleSync(guest, batch)),
+});
