@@ -37,7 +37,7 @@ async function createKvm(options: PlatformOptions): Promise<Platform> {
     throw new UnavailableError(`${device.problem}${remedy} ('ringfence doctor' says more)`);
   }
   const { createKvmPlatform } = await import('./kvm/platform.js');
-  return createKvmPlatform(sizesOf(options));
+  return createKvmPlatform({ ...sizesOf(options), device: device.path });
 }
 
 async function createPtrace(options: PlatformOptions): Promise<Platform> {

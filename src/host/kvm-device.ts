@@ -39,7 +39,7 @@ export interface KvmDevice extends KvmDeviceFacts {
 /** What gives the device to a container that was started without it. */
 const CONTAINER_REMEDY = 'docker run --device /dev/kvm ...';
 
-/** The device file; RINGFENCE_KVM_DEVICE names another one to look at. */
+/** The device file; RINGFENCE_KVM_DEVICE names another. */
 export function kvmDevicePath(): string {
   return process.env.RINGFENCE_KVM_DEVICE ?? '/dev/kvm';
 }
