@@ -1,6 +1,7 @@
 /** A guest thread on KVM: what it has beyond its general registers, and its switches. */
 import { native, NativeFailure, type NativeContext, type NativeMachine } from '../host/native.js';
-import type { AddressSpace, Context } from '../platform/contract.js';
+import { ContextBase } from '../platform/context-base.js';
+import type { AddressSpace } from '../platform/contract.js';
 import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 import { Register, Report, type Registers } from '../platform/registers.js';
@@ -8,20 +9,14 @@ import { KvmAddressSpace } from './address-space.js';
 import { toSiginfo, type FloatingPointStatus } from './exception.js';
 import { noThread, type VcpuPool } from './vcpu-pool.js';
 
-export class KvmContext implements Context {
-  readonly #native: NativeContext = new native.Context();
+export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
   readonly #machine: NativeMachine;
   readonly #pool: VcpuPool;
-  #running = false;
-  #disposed = false;
 
   constructor(machine: NativeMachine, pool: VcpuPool) {
+    super(new native.Context(), native.constants.extendedStateSize);
     this.#machine = machine;
     this.#pool = pool;
-  }
-
-  get cpu(): number {
-    return this.#disposed ? -1 : this.#native.cpu;
   }
 
   switchSync(
@@ -30,14 +25,15 @@ export class KvmContext implements Context {
     cpu: number,
     budget = 0,
   ): SwitchResult {
-    const space = this.#enter(addressSpace);
+    const space = this.enter(addressSpace);
+    let result: number;
     try {
-      const result = this.#pool.runSync(this.#native, space.native, registers.buffer, cpu, budget);
-      return this.#report(result, registers);
+      const { buffer } = registers;
+      result = this.#pool.runSync(this.mechanism, space.native, buffer, cpu, budget);
     } finally {
-      this.#running = false;
-      space.leave();
+      this.leave(space);
     }
+    return this.#report(result, registers);
   }
 
   async switch(
@@ -45,65 +41,22 @@ export class KvmContext implements Context {
     registers: Registers,
     cpu: number,
   ): Promise<SwitchResult> {
-    const space = this.#enter(addressSpace);
+    const space = this.enter(addressSpace);
+    let result: number;
     try {
-      const result = await this.#pool.run(this.#native, space.native, registers.buffer, cpu);
-      return this.#report(result, registers);
+      result = await this.#pool.run(this.mechanism, space.native, registers.buffer, cpu);
     } finally {
-      this.#running = false;
-      space.leave();
+      this.leave(space);
     }
+    return this.#report(result, registers);
   }
 
-  interrupt(): void {
-    if (!this.#disposed) this.#native.interrupt();
-  }
-
-  getExtendedState(): Uint8Array {
-    this.#checkIdle();
-    const state = new Uint8Array(native.constants.extendedStateSize);
-    const status = this.#native.getExtendedState(state);
-    if (status < 0) throw new PlatformError(`cannot read the extended state: errno ${-status}`);
-    return state;
-  }
-
-  setExtendedState(state: Uint8Array): void {
-    this.#checkIdle();
-    if (state.length !== native.constants.extendedStateSize) {
-      throw new PlatformError(
-        `extended state has ${native.constants.extendedStateSize} bytes, not ${state.length}`,
-      );
-    }
-    const status = this.#native.setExtendedState(state);
-    if (status < 0) throw new PlatformError(`cannot set the extended state: errno ${-status}`);
-  }
-
-  dispose(): void {
-    if (this.#disposed) return;
-    if (this.#running) {
-      throw new PlatformError('interrupt the context and await its switch before disposing of it');
-    }
-    this.#disposed = true;
-    this.#native.dispose();
-  }
-
-  #enter(addressSpace: AddressSpace): KvmAddressSpace {
-    this.#checkIdle();
-    if (!(addressSpace instanceof KvmAddressSpace) || addressSpace.machine !== this.#machine) {
-      throw new PlatformError('the address space is of another platform');
-    }
-    addressSpace.enter();
-    this.#running = true;
-    return addressSpace;
-  }
-
-  #checkIdle(): void {
-    if (this.#disposed) throw new PlatformError('the context has been disposed');
-    if (this.#running) throw new PlatformError('a switch of this context is under way');
+  protected override own(addressSpace: AddressSpace): KvmAddressSpace | undefined {
+    const isOwn = addressSpace instanceof KvmAddressSpace && addressSpace.machine === this.#machine;
+    return isOwn ? addressSpace : undefined;
   }
 
   #report(result: number, registers: Registers): SwitchResult {
-    this.#running = false;
     if (result === SwitchResult.Signal) this.#reportException(registers);
     if (result >= 0) return result as SwitchResult;
     if (result === NativeFailure.BadRegisters) {
@@ -111,7 +64,7 @@ export class KvmContext implements Context {
     }
     if (result === NativeFailure.NoThread) throw noThread();
     throw new PlatformError(
-      `the guest stopped for good: ${this.#pool.failureOf(this.#native)}; this is a defect of the platform`,
+      `the guest stopped for good: ${this.#pool.failureOf(this.mechanism)}; this is a defect of the platform`,
     );
   }
 

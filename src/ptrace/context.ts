@@ -6,7 +6,8 @@ import {
 } from '../host/native-ptrace.js';
 import { native, NativeFailure } from '../host/native.js';
 import { Access, type AccessType } from '../platform/access.js';
-import type { AddressSpace, Context } from '../platform/contract.js';
+import { ContextBase } from '../platform/context-base.js';
+import type { AddressSpace } from '../platform/contract.js';
 import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 import { Report, type Registers } from '../platform/registers.js';
@@ -23,20 +24,14 @@ const PF_WRITE = 2;
 const PF_USER = 4;
 const PF_INSTRUCTION = 16;
 
-export class PtraceContext implements Context {
-  readonly #native: NativeTraceContext = new nativePtrace.Context();
+export class PtraceContext extends ContextBase<NativeTraceContext, PtraceAddressSpace> {
   readonly #machine: NativeTraceMachine;
   readonly #pool: TracerPool;
-  #running = false;
-  #disposed = false;
 
   constructor(machine: NativeTraceMachine, pool: TracerPool) {
+    super(new nativePtrace.Context(), native.constants.extendedStateSize);
     this.#machine = machine;
     this.#pool = pool;
-  }
-
-  get cpu(): number {
-    return this.#disposed ? -1 : this.#native.cpu;
   }
 
   /** `cpu` is not looked at: the platform does not detect preemption. */
@@ -46,13 +41,14 @@ export class PtraceContext implements Context {
     _cpu: number,
     budget = 0,
   ): SwitchResult {
-    const space = this.#enter(addressSpace);
+    const space = this.enter(addressSpace);
+    let result: number;
     try {
-      const result = this.#pool.runSync(this.#native, space.native, registers.buffer, budget);
-      return report(result, space, registers);
+      result = this.#pool.runSync(this.mechanism, space.native, registers.buffer, budget);
     } finally {
-      this.#leave(space);
+      this.leave(space);
     }
+    return report(result, space, registers);
   }
 
   async switch(
@@ -60,65 +56,20 @@ export class PtraceContext implements Context {
     registers: Registers,
     _cpu: number,
   ): Promise<SwitchResult> {
-    const space = this.#enter(addressSpace);
+    const space = this.enter(addressSpace);
+    let result: number;
     try {
-      const result = await this.#pool.run(this.#native, space.native, registers.buffer);
-      return report(result, space, registers);
+      result = await this.#pool.run(this.mechanism, space.native, registers.buffer);
     } finally {
-      this.#leave(space);
+      this.leave(space);
     }
+    return report(result, space, registers);
   }
 
-  interrupt(): void {
-    if (!this.#disposed) this.#native.interrupt();
-  }
-
-  getExtendedState(): Uint8Array {
-    this.#checkIdle();
-    const state = new Uint8Array(native.constants.extendedStateSize);
-    const status = this.#native.getExtendedState(state);
-    if (status < 0) throw new PlatformError(`cannot read the extended state: errno ${-status}`);
-    return state;
-  }
-
-  setExtendedState(state: Uint8Array): void {
-    this.#checkIdle();
-    if (state.length !== native.constants.extendedStateSize) {
-      throw new PlatformError(
-        `extended state has ${native.constants.extendedStateSize} bytes, not ${state.length}`,
-      );
-    }
-    const status = this.#native.setExtendedState(state);
-    if (status < 0) throw new PlatformError(`cannot set the extended state: errno ${-status}`);
-  }
-
-  dispose(): void {
-    if (this.#disposed) return;
-    if (this.#running) {
-      throw new PlatformError('interrupt the context and await its switch before disposing of it');
-    }
-    this.#disposed = true;
-    this.#native.dispose();
-  }
-
-  #enter(addressSpace: AddressSpace): PtraceAddressSpace {
-    this.#checkIdle();
-    if (!(addressSpace instanceof PtraceAddressSpace) || addressSpace.machine !== this.#machine) {
-      throw new PlatformError('the address space is of another platform');
-    }
-    addressSpace.enter();
-    this.#running = true;
-    return addressSpace;
-  }
-
-  #leave(space: PtraceAddressSpace): void {
-    this.#running = false;
-    space.leave();
-  }
-
-  #checkIdle(): void {
-    if (this.#disposed) throw new PlatformError('the context has been disposed');
-    if (this.#running) throw new PlatformError('a switch of this context is under way');
+  protected override own(addressSpace: AddressSpace): PtraceAddressSpace | undefined {
+    const isOwn =
+      addressSpace instanceof PtraceAddressSpace && addressSpace.machine === this.#machine;
+    return isOwn ? addressSpace : undefined;
   }
 }
 
