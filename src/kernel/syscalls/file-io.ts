@@ -61,15 +61,17 @@ function sysWrite(task: Task, args: Registers): SyscallResult {
   if (file === undefined) {
     return -Errno.EBADF;
   }
+  return writeBuffer(task, file, args, AT_POSITION);
+}
+
+/** Writes the buffer that arguments 1 and 2 name. */
+function writeBuffer(task: Task, file: OpenFile, args: Registers, offset: number): SyscallResult {
   const address = args.argument(1);
   if (leavesUserHalf(task, address, args.argument(2))) {
     return -Errno.EFAULT;
   }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
-  if (length === 0) {
-    return 0;
-  }
-  return transferOut(task, file, [{ address, length }], AT_POSITION);
+  return length === 0 ? 0 : transferOut(task, file, [{ address, length }], offset);
 }
 
 function sysPread(task: Task, args: Registers): SyscallResult {
@@ -107,12 +109,7 @@ function sysPwrite(task: Task, args: Registers): SyscallResult {
   if (!file.seekable) {
     return -Errno.ESPIPE;
   }
-  const address = args.argument(1);
-  if (leavesUserHalf(task, address, args.argument(2))) {
-    return -Errno.EFAULT;
-  }
-  const length = Math.min(args.argument(2), MAX_RW_COUNT);
-  return length === 0 ? 0 : transferOut(task, file, [{ address, length }], offset);
+  return writeBuffer(task, file, args, offset);
 }
 
 function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: number): SyscallResult {
