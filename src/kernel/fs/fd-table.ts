@@ -14,6 +14,7 @@ export class FdTable {
   readonly #slots: (Slot | undefined)[] = [];
   /** No descriptor below it is free. */
   #lowestFree = 0;
+  #users = 1;
 
   /** The file open under `fd`. */
   get(fd: number): OpenFile | undefined {
@@ -104,6 +105,23 @@ export class FdTable {
 
   closeAll(): void {
     this.closeRange(0, Infinity, false);
+  }
+
+  /** clone(2) with CLONE_FILES: one more user of this same table. */
+  share(): this {
+    this.#users++;
+    return this;
+  }
+
+  get isShared(): boolean {
+    return this.#users > 1;
+  }
+
+  /** A user is gone; the last one closes everything. */
+  release(): void {
+    if (--this.#users === 0) {
+      this.closeAll();
+    }
   }
 
   /** fork(2): the same open files under the same descriptors. */

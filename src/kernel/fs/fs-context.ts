@@ -20,6 +20,7 @@ export class FsContext implements ExecutableOpener {
   umask = DEFAULT_UMASK;
   /** Whose permissions count in `openExecutable`. */
   credentials: Credentials = hostCredentials();
+  #users = 1;
 
   constructor(
     readonly namespace: MountNamespace,
@@ -47,6 +48,23 @@ export class FsContext implements ExecutableOpener {
     copy.umask = this.umask;
     copy.credentials = this.credentials;
     return copy;
+  }
+
+  /** clone(2) with CLONE_FS: one more user of this same state. */
+  share(): this {
+    this.#users++;
+    return this;
+  }
+
+  get isShared(): boolean {
+    return this.#users > 1;
+  }
+
+  /** A user is gone; with the last one this ends. */
+  release(): void {
+    if (--this.#users === 0) {
+      this.dispose();
+    }
   }
 
   /** The process has ended. */
