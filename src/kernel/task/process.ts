@@ -1,7 +1,9 @@
 /** What the threads of a process share besides memory and files. */
+import { Poll } from '../abi/poll.js';
 import { SiCode, Signo } from '../abi/signal.js';
 import { defaultAction } from '../signal/default-action.js';
 import type { Location } from '../fs/location.js';
+import { WaitQueue } from '../fs/wait-queue.js';
 import type { ProgramFile } from '../loader/load-program.js';
 import { PendingSignals } from '../signal/pending-signals.js';
 import { SignalActions } from '../signal/signal-actions.js';
@@ -31,6 +33,8 @@ export class Process {
   readonly actions = new SignalActions();
   /** Signals sent to the process: any of its threads may take them. */
   readonly pending = new PendingSignals();
+  /** Woken as a signal is queued for the process or one of its threads, for signalfd(2). */
+  readonly signalArrivals = new WaitQueue();
   readonly tasks = new Set<Task>();
   readonly futexes = new FutexTable();
   /** ITIMER_REAL, setitimer(2). */
@@ -60,6 +64,7 @@ export class Process {
   sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
     if (!this.prepare(signo)) return;
     this.pending.add(info);
+    this.signalArrivals.wake(Poll.IN);
     const ready = [...this.tasks].find((task) => task.accepts(signo));
     ready?.wake();
   }

@@ -1,6 +1,7 @@
 /** A thread of the guest: its registers, what it may wait for, and the signals on their way to it. */
 import { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
+import { Poll } from '../abi/poll.js';
 import { Signo, SiCode } from '../abi/signal.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { FsContext } from '../fs/fs-context.js';
@@ -137,6 +138,7 @@ export class Task {
   sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
     if (!this.process.prepare(signo)) return;
     this.pending.add(info);
+    this.process.signalArrivals.wake(Poll.IN);
     if (this.accepts(signo)) this.wake();
   }
 
