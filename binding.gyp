@@ -22,6 +22,7 @@
         "native/ptrace_context.c",
         "native/ptrace_image.c",
         "native/ptrace_machine.cc",
+        "native/ptrace_sigchld.c",
         "native/ptrace_stub.c",
         "native/self_test.c",
         "native/stub.c",

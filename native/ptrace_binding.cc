@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "ptrace_machine.h"
+#include "ptrace_sigchld.h"
 
 namespace {
 
@@ -72,6 +73,7 @@ Napi::Value TraceSpace::Map(const Napi::CallbackInfo &info) {
       kMemoryDescriptor,
       AddressArgument(info[1]),
   };
+  rf_sigchld_quiet();
   stub_->FollowCaller();
   long result = rf_stub_call(&stub_->first, SYS_mmap, arguments);
   return Status(info, result < 0 ? static_cast<int>(result) : 0);
@@ -79,6 +81,7 @@ Napi::Value TraceSpace::Map(const Napi::CallbackInfo &info) {
 
 Napi::Value TraceSpace::Unmap(const Napi::CallbackInfo &info) {
   const uint64_t arguments[6] = {AddressArgument(info[0]), AddressArgument(info[1])};
+  rf_sigchld_quiet();
   stub_->FollowCaller();
   return Status(info, static_cast<int>(rf_stub_call(&stub_->first, SYS_munmap, arguments)));
 }

@@ -36,10 +36,15 @@
 
 #define USER_CS 0x33
 #define USER_SS 0x2b
-#define RFLAGS_ID 0x200000
 /* Segment bases from here on are refused by ptrace. */
 #define BASE_END 0x7ffffffff000
 #define SYSCALL_LENGTH 2
+/* In words: the registers before the segment bases, and how many of them are better written one by one. */
+#define GENERAL_WORDS (offsetof(struct user_regs_struct, fs_base) / sizeof(uint64_t))
+#define POKES_MAX 4
+/* What Linux returns inside where a call is to be restarted: ERESTARTSYS to ERESTART_RESTARTBLOCK. */
+#define RESTART_MIN 512
+#define RESTART_MAX 516
 
 /* Exceptions (SDM volume 3, table 6-1). */
 #define VECTOR_DE 0
@@ -163,47 +168,75 @@ static uint64_t selector(uint64_t value) { return (value & 3) == 3 ? value & 0xf
 
 /* What ptrace does not set, where it differs. Afterwards the bases need not be set any more. */
 static int set_by_stub(struct rf_stub_thread *thread, const struct user_regs_struct *user) {
-  const bool id_flag = (user->eflags & RFLAGS_ID) != 0;
-  const bool bases = (user->fs_base != thread->fs_base || user->gs_base != thread->gs_base) &&
+  const struct user_regs_struct *held = &thread->held;
+  const bool id_flag = (user->eflags & RF_RFLAGS_ID) != 0;
+  const bool bases = (user->fs_base != held->fs_base || user->gs_base != held->gs_base) &&
                      (user->fs_base >= BASE_END || user->gs_base >= BASE_END);
-  if (!bases && id_flag == thread->id_flag)
+  if (!bases && id_flag == ((held->eflags & RF_RFLAGS_ID) != 0))
     return 0;
-  int status = rf_stub_set(thread, bases, user->fs_base, user->gs_base, id_flag);
-  if (bases && status == 0) {
-    thread->fs_base = user->fs_base;
-    thread->gs_base = user->gs_base;
+  return rf_stub_set(thread, bases, user->fs_base, user->gs_base, id_flag);
+}
+
+/* Sets the words from `first` up to `end` that differ from what the thread holds, one by one. */
+static int poke(struct rf_stub_thread *thread, const struct user_regs_struct *user, size_t first,
+                size_t end) {
+  const uint64_t *words = (const uint64_t *)user;
+  uint64_t *held = (uint64_t *)&thread->held;
+  for (size_t i = first; i < end; i++) {
+    if (words[i] == held[i])
+      continue;
+    if (ptrace(PTRACE_POKEUSER, thread->tid, i * sizeof(uint64_t), words[i]) < 0)
+      return -errno;
+    held[i] = words[i];
   }
-  return status;
+  return 0;
+}
+
+static size_t count_changes(const struct rf_stub_thread *thread, const struct user_regs_struct *user) {
+  const uint64_t *words = (const uint64_t *)user, *held = (const uint64_t *)&thread->held;
+  size_t changes = 0;
+  for (size_t i = 0; i < GENERAL_WORDS; i++)
+    changes += words[i] != held[i];
+  return changes;
+}
+
+/* Behind a system call that Linux has seen, and with such a value in rax, a kick would have it restarted. */
+static bool looks_like_restart(uint64_t rax) {
+  return rax >= (uint64_t)-RESTART_MAX && rax <= (uint64_t)-RESTART_MIN;
+}
+
+/* A system call's result is all that most switches change: one word costs a quarter of what all cost. */
+static int set_general(struct rf_stub_thread *thread, struct user_regs_struct *user) {
+  user->orig_rax = thread->holds && !looks_like_restart(user->rax) ? thread->held.orig_rax : UINT64_MAX;
+  user->cs = USER_CS;
+  user->ss = USER_SS;
+  if (thread->holds && count_changes(thread, user) <= POKES_MAX)
+    return poke(thread, user, 0, GENERAL_WORDS);
+  struct iovec vector = {user, GENERAL_WORDS * sizeof(uint64_t)};
+  if (ptrace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, &vector) < 0)
+    return -errno;
+  memcpy(&thread->held, user, GENERAL_WORDS * sizeof(uint64_t));
+  thread->holds = true;
+  return 0;
 }
 
 static int set_registers(struct rf_stub_thread *thread, const struct rf_registers *registers) {
   struct user_regs_struct user = registers->user;
-  struct iovec vector = {&user, offsetof(struct user_regs_struct, fs_base)};
+  user.ds = selector(user.ds);
+  user.es = selector(user.es);
+  user.fs = selector(user.fs);
+  user.gs = selector(user.gs);
   int status = set_by_stub(thread, &user);
-  if (status < 0)
-    return status;
-  /* No system call is to be restarted, whatever rax looks like. */
-  user.orig_rax = UINT64_MAX;
-  user.cs = USER_CS;
-  user.ss = USER_SS;
-  if (user.fs_base != thread->fs_base || user.gs_base != thread->gs_base) {
-    vector.iov_len = sizeof(user);
-    user.ds = selector(user.ds);
-    user.es = selector(user.es);
-    user.fs = selector(user.fs);
-    user.gs = selector(user.gs);
-    thread->fs_base = user.fs_base;
-    thread->gs_base = user.gs_base;
-  }
-  return ptrace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, &vector) < 0 ? -errno : 0;
+  if (status == 0)
+    status = poke(thread, &user, GENERAL_WORDS, sizeof(user) / sizeof(uint64_t));
+  return status < 0 ? status : set_general(thread, &user);
 }
 
 static int get_registers(struct rf_stub_thread *thread, struct rf_registers *registers) {
   if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &registers->user) < 0)
     return -errno;
-  thread->fs_base = registers->user.fs_base;
-  thread->gs_base = registers->user.gs_base;
-  thread->id_flag = (registers->user.eflags & RFLAGS_ID) != 0;
+  thread->held = registers->user;
+  thread->holds = true;
   return 0;
 }
 
@@ -284,6 +317,7 @@ static bool on_signal(struct rf_stub_thread *thread, struct rf_registers *regist
     *result = on_refused(&siginfo, registers);
     return true;
   }
+  registers->user.orig_rax = UINT64_MAX;
   report(registers, siginfo.si_signo, siginfo.si_code, (uint64_t)siginfo.si_addr);
   *result = RF_SIGNAL;
   return true;
@@ -300,6 +334,7 @@ static bool on_stop(struct rf_stub_thread *thread, struct rf_trace_context *cont
     if (!take_interrupt(context, thread) && !__atomic_exchange_n(&thread->expired, false, __ATOMIC_ACQ_REL))
       return false;
     *result = get_registers(thread, registers) < 0 ? RF_FAILED : RF_INTERRUPT;
+    registers->user.orig_rax = UINT64_MAX;
     return true;
   case SIGSEGV:
   case SIGBUS:

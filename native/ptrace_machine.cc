@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "ptrace_sigchld.h"
+
 namespace {
 
 rf_registers *RegistersArgument(const Napi::Value &value) {
@@ -86,6 +88,7 @@ TraceMachine::TraceMachine(const Napi::CallbackInfo &info)
   // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any
   // more.
   napi_add_env_cleanup_hook(info.Env(), OnCleanup, this);
+  rf_sigchld_begin();
 }
 
 TraceMachine::~TraceMachine() {
@@ -122,6 +125,7 @@ Napi::Value TraceMachine::RunSync(const Napi::CallbackInfo &info) {
     stub->SaveState();
     context->SaveState();
   }
+  rf_sigchld_quiet();
   stub->FollowCaller();
   if (budget != 0 && !watchdog_.Arm(&stub->first, budget))
     return Status(info, RF_FAILED);
@@ -155,6 +159,7 @@ Napi::Value TraceMachine::Start(const Napi::CallbackInfo &info) {
     runner.thread.reset();
     return Status(info, -EAGAIN);
   }
+  rf_sigchld_quiet();
   runner.busy = true;
   runner.done = false;
   if (busy_++ == 0)
@@ -201,6 +206,9 @@ Napi::Value TraceMachine::OnDone(const Napi::CallbackInfo &info) {
 }
 
 void TraceMachine::Stop() {
+  if (!stopped_)
+    rf_sigchld_end();
+  stopped_ = true;
   for (Runner &runner : runners_) {
     if (runner.thread && runner.busy)
       rf_trace_interrupt(runner.context);

@@ -80,6 +80,7 @@ private:
   TraceWatchdog watchdog_;
   Napi::ThreadSafeFunction done_;
   bool cleaned_ = false; // the environment has ended
+  bool stopped_ = false;
   unsigned busy_ = 0;
 };
 

@@ -117,6 +117,7 @@ static int set_registers(struct rf_stub_thread *thread, uint64_t rip, uint64_t r
   registers.cs = USER_CS;
   registers.ss = USER_SS;
   registers.eflags = RFLAGS_IF;
+  thread->holds = false;
   /* All before the segment bases: those stay what they are. */
   struct iovec vector = {&registers, offsetof(struct user_regs_struct, fs_base)};
   return ptrace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, &vector) < 0 ? -errno : 0;
@@ -163,9 +164,14 @@ int rf_stub_set(struct rf_stub_thread *thread, bool bases, uint64_t fs_base, uin
   int status = set_registers(thread, rip, RF_STUB_PAGE + RF_IMAGE_FLAGS(id_flag), 0, arguments);
   if (status == 0)
     status = run_to_breakpoint(thread);
-  if (status == 0)
-    thread->id_flag = id_flag;
-  return status;
+  if (status < 0)
+    return status;
+  if (bases) {
+    thread->held.fs_base = fs_base;
+    thread->held.gs_base = gs_base;
+  }
+  thread->held.eflags = id_flag ? RF_RFLAGS_ID : 0;
+  return 0;
 }
 
 struct step {
@@ -248,9 +254,7 @@ int rf_stub_clone(struct rf_stub_thread *first, struct rf_stub_thread *thread) {
     return (int)tid;
   thread->process = first->process;
   thread->tid = (pid_t)tid;
-  thread->fs_base = first->fs_base;
-  thread->gs_base = first->gs_base;
-  thread->id_flag = first->id_flag;
+  thread->held = first->held;
   return 0;
 }
 

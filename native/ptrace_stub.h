@@ -29,6 +29,9 @@ extern "C" {
  */
 #define RF_STUB_KICK SIGUSR1
 
+/* The ID flag of RFLAGS, which ptrace does not set. */
+#define RF_RFLAGS_ID 0x200000
+
 /* One thread of a stub process. */
 struct rf_stub_thread {
   pid_t process;
@@ -37,9 +40,10 @@ struct rf_stub_thread {
   bool dead;
   /* The context whose extended state its registers hold, 0 for none. */
   uint64_t resident;
-  /* What its registers hold, so that they need not be written again. */
-  uint64_t fs_base, gs_base;
-  bool id_flag;
+  /* What its registers hold, so that they need not be written again: the bases and selectors of segments and
+   * the ID flag always, the others while `holds` says so. */
+  struct user_regs_struct held;
+  bool holds;
   /* A budget has run out: ends the switch as an interrupt does. Any thread. */
   bool expired;
 };
