@@ -93,6 +93,11 @@ Napi::Value StatusFlags(const Napi::CallbackInfo &info) {
   return Result(info, OrErrno(fcntl(IntArgument(info[0]), F_GETFL)));
 }
 
+// (fd): F_GET_SEALS
+Napi::Value GetSeals(const Napi::CallbackInfo &info) {
+  return Result(info, OrErrno(fcntl(IntArgument(info[0]), F_GET_SEALS)));
+}
+
 // (fd): a description of our own, non-blocking, of the terminal `fd` is open on; the shared one keeps its
 // flags.
 Napi::Value ReopenTerminal(const Napi::CallbackInfo &info) {
@@ -170,6 +175,7 @@ void InitHostDescriptors(Napi::Env env, Napi::Object exports) {
   exports["lseek"] = Napi::Function::New(env, Lseek);
   exports["pollFd"] = Napi::Function::New(env, PollFd);
   exports["statusFlags"] = Napi::Function::New(env, StatusFlags);
+  exports["getSeals"] = Napi::Function::New(env, GetSeals);
   exports["reopenTerminal"] = Napi::Function::New(env, ReopenTerminal);
   exports["duplicateFd"] = Napi::Function::New(env, Duplicate);
   exports["closeFd"] = Napi::Function::New(env, Close);

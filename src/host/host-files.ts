@@ -60,6 +60,8 @@ interface HostFiles {
   pollFd(fd: number, events: number): number;
   /** F_GETFL */
   statusFlags(fd: number): number;
+  /** F_GET_SEALS; -EINVAL for what cannot be sealed. */
+  getSeals(fd: number): number;
   /** A non-blocking description of our own for the terminal that `fd` is open on. */
   reopenTerminal(fd: number): number;
   duplicateFd(fd: number): number;

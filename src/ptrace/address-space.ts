@@ -9,16 +9,11 @@ import {
 } from '../host/native-ptrace.js';
 import type { MemoryFile } from '../memory/memory-file.js';
 import { Access, type AccessType } from '../platform/access.js';
-import type { AddressSpace } from '../platform/contract.js';
-import {
-  OutOfMemoryError,
-  PlatformError,
-  SegmentationFault,
-  UnavailableError,
-} from '../platform/errors.js';
-import { formatRange, isPageAligned, type FileRange } from '../platform/file-range.js';
+import { AddressSpaceBase } from '../platform/address-space-base.js';
+import { OutOfMemoryError, PlatformError, UnavailableError } from '../platform/errors.js';
+import { formatRange, type FileRange } from '../platform/file-range.js';
+import { Mappings, permits } from '../platform/mappings.js';
 import { Register, type Registers } from '../platform/registers.js';
-import { Mappings } from './mappings.js';
 import { MAX_INSTRUCTION, storesAt } from './store-instruction.js';
 
 const ENOMEM = 12;
@@ -26,15 +21,12 @@ const ENOMEM = 12;
 /** User addresses end before the stub's page. */
 export const MAX_USER_ADDRESS = nativePtrace.stubPage;
 
-export class PtraceAddressSpace implements AddressSpace {
+export class PtraceAddressSpace extends AddressSpaceBase {
   readonly native: NativeTraceSpace;
   readonly machine: NativeTraceMachine;
   readonly #memory: MemoryFile;
-  readonly #minUserAddress: number;
   readonly #onRelease: () => void;
-  readonly #mappings = new Mappings();
-  #switches = 0;
-  #released = false;
+  readonly #mappings = new Mappings<MemoryFile>();
 
   /** @throws {UnavailableError} where no stub can be made */
   constructor(
@@ -43,14 +35,14 @@ export class PtraceAddressSpace implements AddressSpace {
     minUserAddress: number,
     onRelease: () => void,
   ) {
+    super({ minimum: minUserAddress, maximum: MAX_USER_ADDRESS });
     this.native = newStub(machine);
     this.machine = machine;
     this.#memory = memory;
-    this.#minUserAddress = minUserAddress;
     this.#onRelease = onRelease;
   }
 
-  mapFile(
+  protected override map(
     address: number,
     fd: number,
     range: FileRange,
@@ -59,13 +51,6 @@ export class PtraceAddressSpace implements AddressSpace {
   ): void {
     const { start, end } = range;
     const length = end - start;
-    this.#checkRange(address, length);
-    if (!isPageAligned(start) || start < 0) {
-      throw new PlatformError(`file range ${formatRange(range)} does not begin on a page boundary`);
-    }
-    if ((access & ~7) !== 0 || access === 0) {
-      throw new PlatformError('a mapping needs read, write or execute access');
-    }
     if (fd !== this.#memory.fd) {
       throw new PlatformError(
         `descriptor ${fd} is not the memory file's; only ranges of the platform's memory can be mapped`,
@@ -76,79 +61,54 @@ export class PtraceAddressSpace implements AddressSpace {
     }
     const status = this.native.map(address, start, length, access, precommit);
     if (status < 0) throw failure('map', status);
-    this.#mappings.set({ start: address, end: address + length, offset: start, access });
+    this.#mappings.set({
+      start: address,
+      end: address + length,
+      source: this.#memory,
+      offset: start,
+      access,
+    });
   }
 
-  unmap(address: number, length: number): void {
-    this.#checkRange(address, length);
+  protected override remove(address: number, length: number): void {
     const status = this.native.unmap(address, length);
     if (status < 0) throw failure('unmap', status);
     this.#mappings.remove(address, address + length);
   }
 
-  release(): void {
-    if (this.#released) return;
-    if (this.#switches > 0) {
-      throw new PlatformError(
-        'interrupt the contexts that run in the address space and await their switches before releasing it',
-      );
-    }
-    this.end();
-  }
-
-  /** Releases it where nothing can run any more, whatever is still to be told so. */
-  end(): void {
-    this.#released = true;
+  protected override dismantle(): void {
     this.native.release();
     this.#onRelease();
   }
 
-  /** A switch begins, which `leave` ends: the stub must stay. */
-  enter(): void {
-    this.#checkUsable();
-    this.#switches++;
-  }
-
-  leave(): void {
-    this.#switches--;
-  }
-
-  tryCopyIn(address: number, dst: Uint8Array): number {
+  protected override read(address: number, dst: Uint8Array): number {
     return this.#each(address, dst.length, Access.Read, (block, done) => {
       dst.set(block, done);
     });
   }
 
-  tryCopyOut(address: number, src: Uint8Array): number {
+  protected override write(address: number, src: Uint8Array): number {
     return this.#each(address, src.length, Access.Write, (block, done) => {
       block.set(src.subarray(done, done + block.length));
     });
   }
 
-  copyIn(address: number, dst: Uint8Array): void {
-    const done = this.tryCopyIn(address, dst);
-    if (done < dst.length) throw new SegmentationFault(address + done, done, Access.Read);
-  }
-
-  copyOut(address: number, src: Uint8Array): void {
-    const done = this.tryCopyOut(address, src);
-    if (done < src.length) throw new SegmentationFault(address + done, done, Access.Write);
-  }
-
-  zeroOut(address: number, length: number): void {
-    const done = this.#each(address, length, Access.Write, (block) => {
+  protected override zero(address: number, length: number): number {
+    return this.#each(address, length, Access.Write, (block) => {
       block.fill(0);
     });
-    if (done < length) throw new SegmentationFault(address + done, done, Access.Write);
   }
 
-  swapUint32(address: number, value: number): number {
-    return nativePtrace.swapUint32(this.#memory.native, this.#wordOffset(address), value);
-  }
-
-  compareAndSwapUint32(address: number, expected: number, value: number): number {
+  protected override swap(address: number, value: number): number {
     const offset = this.#wordOffset(address);
-    return nativePtrace.compareAndSwapUint32(this.#memory.native, offset, expected, value);
+    return offset < 0 ? -1 : nativePtrace.swapUint32(this.#memory.native, offset, value);
+  }
+
+  protected override compareAndSwap(address: number, expected: number, value: number): number {
+    const offset = this.#wordOffset(address);
+    return offset < 0
+      ? -1
+      : nativePtrace.compareAndSwapUint32(this.#memory.native, offset, expected, value);
   }
 
   /**
@@ -165,10 +125,6 @@ export class PtraceAddressSpace implements AddressSpace {
     return storesAt(code.subarray(0, length), registers, address) ? Access.Write : Access.Read;
   }
 
-  #checkUsable(): void {
-    if (this.#released) throw new PlatformError('the address space has been released');
-  }
-
   /** Calls `visit` with views of the guest's memory; gives the bytes before the first that may not be accessed. */
   #each(
     address: number,
@@ -176,13 +132,11 @@ export class PtraceAddressSpace implements AddressSpace {
     access: AccessType,
     visit: (block: Uint8Array, done: number) => void,
   ): number {
-    if (this.#released) return 0;
     let done = 0;
     while (done < length) {
       const from = address + done;
       const mapping = this.#mappings.at(from);
-      // What is mapped can be read.
-      if (mapping === undefined || ((mapping.access | Access.Read) & access) === 0) break;
+      if (mapping === undefined || !permits(mapping.access, access)) break;
       const count = Math.min(length - done, mapping.end - from);
       const start = mapping.offset + from - mapping.start;
       for (const block of this.#memory.mapInternal({ start, end: start + count }, access)) {
@@ -193,26 +147,11 @@ export class PtraceAddressSpace implements AddressSpace {
     return done;
   }
 
+  /** Offset in the memory file of a word that may be written, or -1. */
   #wordOffset(address: number): number {
-    this.#checkUsable();
-    if (address % 4 !== 0) throw new PlatformError('an atomic word lies at a multiple of 4');
     const mapping = this.#mappings.at(address);
-    if (mapping === undefined || (mapping.access & Access.Write) === 0) {
-      throw new SegmentationFault(address, 0, Access.Write);
-    }
+    if (mapping === undefined || !permits(mapping.access, Access.Write)) return -1;
     return mapping.offset + address - mapping.start;
-  }
-
-  #checkRange(address: number, length: number): void {
-    this.#checkUsable();
-    if (!isPageAligned(address) || !isPageAligned(length) || length <= 0) {
-      throw new PlatformError(
-        `0x${address.toString(16)}, length ${length}, is not a range of whole pages`,
-      );
-    }
-    if (address < this.#minUserAddress || address + length > MAX_USER_ADDRESS) {
-      throw new PlatformError(`0x${address.toString(16)} is outside the user's address range`);
-    }
   }
 }
 
