@@ -5,6 +5,7 @@ import { SwitchResult } from '../../src/platform/contract.js';
 import { SegmentationFault } from '../../src/platform/errors.js';
 import { Register } from '../../src/platform/registers.js';
 import { Accessor } from './accessor.js';
+import { patience } from '../patience.js';
 import { describePlatforms } from './platforms.js';
 
 const PAGE = 4096;
@@ -124,45 +125,54 @@ describePlatforms('mappings', (platform) => {
     expect(() => guest.space.swapUint32(at + 2 * PAGE, 1)).toThrow(SegmentationFault);
   });
 
-  it('agree with a plain model, as the guest reads them', () => {
-    using guest = new Accessor(platform.create);
-    const base = 0x2000000000;
-    const pages = 3 * 512;
-    const memory = guest.allocate(4 * LARGE);
-    guest.fill(memory.start, 4 * LARGE, (page) => page + 1);
-    const step = fc.record({
-      unmap: fc.boolean(),
-      page: fc.oneof(fc.nat(pages - 1), fc.constantFrom(0, 512, 1024)),
-      count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(512, 1024)),
-      source: fc.oneof(fc.nat(1000), fc.constantFrom(0, 512, 1024)),
-    });
-    fc.assert(
-      fc.property(
-        fc.array(step, { maxLength: 25 }),
-        fc.infiniteStream(fc.nat()),
-        (steps, probes) => {
-          const model = new Array<number | undefined>(pages).fill(undefined);
-          guest.space.unmap(base, pages * PAGE);
-          for (const { unmap, page, count, source } of steps) {
-            const length = Math.min(count, pages - page);
-            if (unmap) {
-              guest.space.unmap(base + page * PAGE, length * PAGE);
-            } else {
-              const start = memory.start + source * PAGE;
-              guest.map(guest.space, base + page * PAGE, { start, end: start + length * PAGE }, RW);
+  it(
+    'agree with a plain model, as the guest reads them',
+    () => {
+      using guest = new Accessor(platform.create);
+      const base = 0x2000000000;
+      const pages = 3 * 512;
+      const memory = guest.allocate(4 * LARGE);
+      guest.fill(memory.start, 4 * LARGE, (page) => page + 1);
+      const step = fc.record({
+        unmap: fc.boolean(),
+        page: fc.oneof(fc.nat(pages - 1), fc.constantFrom(0, 512, 1024)),
+        count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(512, 1024)),
+        source: fc.oneof(fc.nat(1000), fc.constantFrom(0, 512, 1024)),
+      });
+      fc.assert(
+        fc.property(
+          fc.array(step, { maxLength: 25 }),
+          fc.infiniteStream(fc.nat()),
+          (steps, probes) => {
+            const model = new Array<number | undefined>(pages).fill(undefined);
+            guest.space.unmap(base, pages * PAGE);
+            for (const { unmap, page, count, source } of steps) {
+              const length = Math.min(count, pages - page);
+              if (unmap) {
+                guest.space.unmap(base + page * PAGE, length * PAGE);
+              } else {
+                const start = memory.start + source * PAGE;
+                guest.map(
+                  guest.space,
+                  base + page * PAGE,
+                  { start, end: start + length * PAGE },
+                  RW,
+                );
+              }
+              for (let i = 0; i < length; i++) model[page + i] = unmap ? undefined : source + i + 1;
+              for (let i = 0; i < 6; i++) {
+                const random = (probes.next().value as number) % pages;
+                const probe = i < 2 ? Math.min(pages - 1, page + (i ? length : 0)) : random;
+                expect(guest.read(base + probe * PAGE)).toBe(model[probe]);
+              }
             }
-            for (let i = 0; i < length; i++) model[page + i] = unmap ? undefined : source + i + 1;
-            for (let i = 0; i < 6; i++) {
-              const random = (probes.next().value as number) % pages;
-              const probe = i < 2 ? Math.min(pages - 1, page + (i ? length : 0)) : random;
-              expect(guest.read(base + probe * PAGE)).toBe(model[probe]);
-            }
-          }
-        },
-      ),
-      { numRuns: 40 },
-    );
-  }, 120_000);
+          },
+        ),
+        { numRuns: 40 },
+      );
+    },
+    patience(120_000),
+  );
 });
 
 describePlatforms('an unmap', (platform) => {

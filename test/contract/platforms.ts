@@ -20,6 +20,10 @@ function underTest(
   return { name, create, guest: (source, options) => new Guest(create, source, options) };
 }
 
+/** A lane is for one platform. */
+const only = process.env['RINGFENCE_TEST_PLATFORM'];
+const lacking = `left out: this lane is for ${only ?? 'all'}`;
+
 /** Declares a suite once for each platform. */
 export function describePlatforms(
   name: string,
@@ -28,7 +32,8 @@ export function describePlatforms(
   describeKvm(`${name} [kvm]`, () => {
     define(underTest('kvm', createKvmPlatform));
   });
-  describe(`${name} [ptrace]`, () => {
+  const skip = only !== undefined && only !== 'ptrace';
+  describe.skipIf(skip)(`${name} [ptrace]`, skip ? { meta: { lacking } } : {}, () => {
     define(underTest('ptrace', createPtracePlatform));
   });
 }

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { SwitchResult, type Context } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
 import { describeKvm } from '../kvm.js';
+import { patience } from '../patience.js';
 import { assemble } from './assemble.js';
 import { CODE, DATA, Guest } from './guest.js';
 
@@ -89,15 +90,23 @@ async function count(detect: boolean): Promise<{ total: number; tally: Tally }> 
 }
 
 describeKvm('per-CPU counters by a restartable sequence', () => {
-  it('are exact with the detection of preemption', async () => {
-    const { total, tally } = await count(true);
-    expect(tally.preemptions).toBeGreaterThan(10);
-    expect(tally.aborts).toBeGreaterThan(10);
-    expect(total).toBe(INCREMENTS);
-  }, 120_000);
+  it(
+    'are exact with the detection of preemption',
+    async () => {
+      const { total, tally } = await count(true);
+      expect(tally.preemptions).toBeGreaterThan(10);
+      expect(tally.aborts).toBeGreaterThan(10);
+      expect(total).toBe(INCREMENTS);
+    },
+    patience(120_000),
+  );
 
-  it('lose counts without it', async () => {
-    const { total } = await count(false);
-    expect(total).toBeLessThan(INCREMENTS);
-  }, 120_000);
+  it(
+    'lose counts without it',
+    async () => {
+      const { total } = await count(false);
+      expect(total).toBeLessThan(INCREMENTS);
+    },
+    patience(120_000),
+  );
 });

@@ -22,7 +22,6 @@ export function toolEnvironment(tools: string): NodeJS.ProcessEnv {
     ...process.env,
     PATH: `${path}:${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
     LD_LIBRARY_PATH: libraries.map((name) => join(tools, name)).join(':'),
-    QEMU_MODULE_DIR: join(tools, 'usr/lib/x86_64-linux-gnu/qemu'),
   };
 }
 
@@ -56,9 +55,8 @@ function moduleFiles({ kernel, tools, modules }: InitramfsParts): string[] {
 export function buildInitramfs(parts: InitramfsParts, target: string): void {
   const folder = `${target}.d`;
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, 'bin'), { recursive: true });
-  mkdirSync(join(folder, 'modules'));
-  copyFileSync(join(parts.tools, 'bin/busybox'), join(folder, 'bin/busybox'));
+  mkdirSync(join(folder, 'modules'), { recursive: true });
+  copyFileSync(join(parts.tools, 'bin/busybox'), join(folder, 'busybox'));
   const order = moduleFiles(parts).map((file) => {
     const plain = basename(file).replace(/\.xz$/, '');
     const contents = execFileSync('xz', ['-dc', file], { maxBuffer: 1 << 28 });

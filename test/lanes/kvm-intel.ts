@@ -1,0 +1,118 @@
+/**
+ * `npm run test:kvm-intel [-- COMMAND]`: the tests on kvm_intel with EPT, in software. A Debian kernel runs under
+ * Bochs; Node, what it needs, and this repository are squashfs images on its disks.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { createReadStream, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { bootableIso, copyPrograms, squashfs } from './disk-images.js';
+import { toolEnvironment } from './initramfs.js';
+import { progress, ROOT, runLane, type Machine, type Parts } from './lane.js';
+import { prelude, vitest } from './tests.js';
+
+const PACKAGES = ['bochs', 'bochs-term', 'bochsbios', 'vgabios'];
+const IMAGE_PACKAGES = ['xorriso', 'isolinux', 'syslinux-common', 'squashfs-tools'];
+const MODULES = ['ata_piix', 'sd_mod', 'squashfs', 'overlay', 'kvm-intel'];
+/** Node, and what assembles the guests of the tests. */
+const PROGRAMS = ['gcc', 'as', 'objcopy', 'sh', 'cat', 'grep'];
+/** Of the repository: what takes room and no test needs. */
+const LEFT_OUT = [
+  ...['.git', '.cache/lanes', '.cache/files', '.cache/scratch', '.cache/bench'],
+  ...['typescript', 'prettier', 'eslint', 'clang-format-node', 'node-gyp', 'typescript-eslint'].map(
+    (name) => `node_modules/${name}`,
+  ),
+];
+const PARAMETERS =
+  'console=ttyS0 quiet oops=panic panic=-1 mitigations=off nokaslr tsc=reliable clearcpuid=aperfmperf';
+
+const { values, positionals } = parseArgs({
+  options: { timeout: { type: 'string', default: '2400' } },
+  allowPositionals: true,
+});
+
+function makeDisks({ scratch, tools }: Parts): void {
+  progress('making the disks');
+  const root = join(scratch, 'root');
+  const which = (name: string): string =>
+    execFileSync('which', [name], { encoding: 'utf8' }).trim();
+  const addons = ['build/Release', 'node_modules'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.node'))
+      .map((file) => join(ROOT, folder, file)),
+  );
+  copyPrograms([process.execPath, ...PROGRAMS.map(which)], addons, root);
+  squashfs(tools, join(root, 'usr'), [], join(scratch, 'usr.img'));
+  squashfs(tools, ROOT, LEFT_OUT, join(scratch, 'repository.img'));
+}
+
+function configuration({ scratch, tools }: Parts): string {
+  return `
+config_interface: textconfig
+display_library: term
+memory: guest=2048, host=2048
+cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0
+clock: sync=none
+pci: enabled=1, chipset=i440fx
+romimage: file=${join(tools, 'usr/share/bochs/BIOS-bochs-latest')}
+vgaromimage: file=${join(tools, 'usr/share/vgabios/vgabios.bin')}
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
+ata0-master: type=disk, path=${join(scratch, 'usr.img')}, mode=flat
+ata0-slave: type=disk, path=${join(scratch, 'repository.img')}, mode=flat
+ata1-master: type=cdrom, path=${join(scratch, 'boot.iso')}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev=${join(scratch, 'serial')}
+log: ${join(scratch, 'bochs.log')}
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+`;
+}
+
+function start(parts: Parts): Machine {
+  const { scratch, tools } = parts;
+  makeDisks(parts);
+  bootableIso(tools, parts, PARAMETERS, join(scratch, 'boot.iso'));
+  writeFileSync(join(scratch, 'bochsrc'), configuration(parts));
+  writeFileSync(join(scratch, 'commands'), 'c\n');
+  execFileSync('mkfifo', [join(scratch, 'serial')]);
+  // Its screen is a terminal's, which script(1) makes.
+  const bochs = `exec bochs-bin -q -f ${scratch}/bochsrc -rc ${scratch}/commands`;
+  const libraries = join(tools, 'usr/lib/x86_64-linux-gnu');
+  const machine = spawn('script', ['-qfc', bochs, '/dev/null'], {
+    env: {
+      ...toolEnvironment(tools),
+      TERM: 'xterm',
+      LTDL_LIBRARY_PATH: join(libraries, 'bochs/plugins'),
+      BXSHARE: join(tools, 'usr/share/bochs'),
+    },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  return { process: machine, console: createReadStream(join(scratch, 'serial')) };
+}
+
+process.exitCode = await runLane({
+  title: 'kvm_intel, EPT',
+  emulator: 'bochs',
+  packages: [...PACKAGES, ...IMAGE_PACKAGES],
+  modules: MODULES,
+  mount: `$box mount -t squashfs -o ro /dev/sda /usr
+$box mount -t squashfs -o ro /dev/sdb /lower
+echo 'root:x:0:0:root:/root:/bin/sh' > /etc/passwd
+echo 'root:x:0:' > /etc/group
+echo '127.0.0.1 localhost' > /etc/hosts
+`,
+  command:
+    prelude({
+      emulator: 'bochs',
+      slowdown: 20,
+      module: 'kvm_intel',
+      parameter: 'ept',
+      value: 'Y',
+    }) + (positionals.length > 0 ? positionals.join(' ') : vitest('test/contract')),
+  seconds: Number(values.timeout),
+  start,
+});

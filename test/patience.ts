@@ -1,0 +1,10 @@
+/**
+ * How many times longer than usual a test may take: more than 1 where the processor is an emulator's. The lanes set
+ * it, see test/lanes.
+ */
+export const slowdown = Number(process.env['RINGFENCE_TEST_SLOWDOWN'] ?? 1);
+
+/** A test's time limit, of milliseconds on an ordinary machine. */
+export function patience(milliseconds: number): number {
+  return milliseconds * slowdown;
+}
