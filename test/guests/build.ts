@@ -26,6 +26,7 @@ const RECIPES = {
   compute: bare('compute'),
   cpuid: bare('cpuid'),
   crash: bare('crash'),
+  events: { sources: ['events.c'], flags: ['-O1', '-pthread', ...STATIC] },
   exit_code: bare('exit_code'),
   foreign_calls: bare('foreign_calls'),
   getpid_loop: bare('getpid_loop'),

@@ -35,6 +35,10 @@ describeKvm('guest programs', () => {
     expect(native.status).toBe(0);
   });
 
+  it('event descriptors and sets of them', async () => {
+    await expectSameAsNative([guest('events')]);
+  });
+
   it('CPUID says the same vendor', async () => {
     const vendor = (text: Buffer): string => text.toString('latin1').slice(0, 12);
     const guestOutcome = await runGuest([guest('cpuid')]);

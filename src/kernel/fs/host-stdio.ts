@@ -38,6 +38,10 @@ export class HostStdio extends OpenFile {
     return this.#isRegular;
   }
 
+  override get canPoll(): boolean {
+    return !this.#isRegular && !isNullDevice(this);
+  }
+
   override read(dst: Uint8Array): number {
     if (this.#unread !== undefined) {
       return this.#readAgain(dst, this.#unread);
@@ -118,14 +122,14 @@ export class HostStdio extends OpenFile {
   }
 
   override describe(): string {
-    const record = new StatRecord();
-    this.stat(record);
     if (this.isTerminal) {
       return '/dev/tty';
     }
-    if (record.deviceOfNode === NULL_DEVICE) {
+    if (isNullDevice(this)) {
       return '/dev/null';
     }
+    const record = new StatRecord();
+    this.stat(record);
     return (record.mode & Mode.S_IFMT) === Mode.S_IFIFO
       ? `pipe:[${String(record.inode)}]`
       : 'host:[stdio]';
@@ -134,6 +138,12 @@ export class HostStdio extends OpenFile {
   protected override onClose(): void {
     hostDescriptors.close(this.hostFd);
   }
+}
+
+function isNullDevice(file: HostStdio): boolean {
+  const record = new StatRecord();
+  file.stat(record);
+  return record.deviceOfNode === NULL_DEVICE;
 }
 
 /**

@@ -21,6 +21,7 @@ export abstract class OpenFile implements MapSource {
   /** File position of what has one. */
   position = 0;
   #references = 1;
+  #onLastClose: Set<() => void> | undefined;
 
   constructor(
     flags: number,
@@ -63,6 +64,11 @@ export abstract class OpenFile implements MapSource {
     return false;
   }
 
+  /** Descriptors, messages and calls that hold it. */
+  get references(): number {
+    return this.#references;
+  }
+
   incRef(): void {
     this.#references++;
   }
@@ -70,6 +76,9 @@ export abstract class OpenFile implements MapSource {
   /** Closes with the last reference. */
   decRef(): void {
     if (--this.#references === 0) {
+      for (const tell of this.#onLastClose ?? []) {
+        tell();
+      }
       this.onClose();
       if (this.location !== undefined) {
         this.location.dentry.users--;
@@ -77,17 +86,31 @@ export abstract class OpenFile implements MapSource {
     }
   }
 
+  /** Calls `tell` as the last reference goes, unless the function given back is called before. */
+  beforeClose(tell: () => void): () => void {
+    this.#onLastClose ??= new Set();
+    this.#onLastClose.add(tell);
+    return () => {
+      this.#onLastClose?.delete(tell);
+    };
+  }
+
   /** The last descriptor is gone. */
   protected onClose(): void {
     // Nothing to release for most.
   }
 
-  /** Reads at the position, or what comes next. */
-  read(_dst: Uint8Array): number {
+  /** A write that took only a part is a whole one: the rest is not for another, as it is with a stream. */
+  get writesOnce(): boolean {
+    return false;
+  }
+
+  /** Reads at the position, or what comes next. `task`: who reads, where that matters. */
+  read(_dst: Uint8Array, _task?: Task): number {
     return -Errno.EINVAL;
   }
 
-  write(_src: Uint8Array): number {
+  write(_src: Uint8Array, _task?: Task): number {
     return -Errno.EINVAL;
   }
 
@@ -108,13 +131,18 @@ export abstract class OpenFile implements MapSource {
     return -Errno.ESPIPE;
   }
 
-  /** poll(2) events that hold now. */
-  poll(): number {
+  /** epoll(7) takes it: waiting for it makes sense. */
+  get canPoll(): boolean {
+    return this.inode?.isRegular !== true && this.inode?.isDirectory !== true;
+  }
+
+  /** poll(2) events that hold now for `task`. */
+  poll(_task?: Task): number {
     return POLL_READABLE | POLL_WRITABLE;
   }
 
   /** Calls `wake` when one of `events`, or an error, may hold; until the function given back is called. */
-  watch(_events: number, _wake: () => void): () => void {
+  watch(_events: number, _wake: () => void, _task?: Task): () => void {
     return () => undefined;
   }
 
@@ -140,6 +168,11 @@ export abstract class OpenFile implements MapSource {
 
   mapping(): MappedFile | 'anonymous' | number {
     return -Errno.ENODEV;
+  }
+
+  /** Lines of /proc/PID/fdinfo that only this kind of file has. */
+  fdinfo(): string {
+    return '';
   }
 
   /** What /proc/PID/fd shows for a file without a place. */

@@ -1,5 +1,7 @@
 /** The system calls about files and descriptors. */
 import { rows as directoryRows } from './directory.js';
+import { rows as epollRows } from './epoll.js';
+import { rows as eventRows } from './event-descriptors.js';
 import { rows as copyRows } from './file-copy.js';
 import { rows as descriptorRows } from './file-descriptors.js';
 import { rows as ioRows } from './file-io.js';
@@ -32,4 +34,6 @@ export const fileRows: readonly SyscallRow[] = [
   ...timesRows,
   ...pollRows,
   ...selectRows,
+  ...epollRows,
+  ...eventRows,
 ];

@@ -30,7 +30,8 @@ export function readInto(
   let done = 0;
   do {
     const buffer = chunkOf(length - done);
-    const count = offset === AT_POSITION ? file.read(buffer) : file.pread(buffer, offset + done);
+    const count =
+      offset === AT_POSITION ? file.read(buffer, task) : file.pread(buffer, offset + done);
     if (count <= 0) {
       return done > 0 ? done : count;
     }
@@ -65,7 +66,8 @@ export function writeFrom(
       return done > 0 ? done : -Errno.EFAULT;
     }
     const data = chunkOf(copied);
-    const count = offset === AT_POSITION ? file.write(data) : file.pwrite(data, offset + done);
+    const count =
+      offset === AT_POSITION ? file.write(data, task) : file.pwrite(data, offset + done);
     if (count < 0) {
       return done > 0 ? done : count;
     }
@@ -120,10 +122,11 @@ function writeSegments(
       if (count < 0) {
         return { done, error: count };
       }
-      if (count === 0) {
+      done += count;
+      const short = done < start + length;
+      if (count === 0 || (short && file.writesOnce)) {
         return { done, error: 0 };
       }
-      done += count;
     }
     start += length;
   }

@@ -6,9 +6,10 @@ import type { Task } from '../task/task.js';
 export async function waitForFile(task: Task, file: OpenFile, events: number): Promise<number> {
   let stop = (): void => undefined;
   const ready = new Promise<number>((resolve) => {
-    stop = file.watch(events, () => {
+    const wake = (): void => {
       resolve(0);
-    });
+    };
+    stop = file.watch(events, wake, task);
   });
   const result = await task.block(ready, () => undefined);
   stop();

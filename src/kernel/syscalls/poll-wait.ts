@@ -19,10 +19,12 @@ export class Interests {
 export class Readiness {
   readonly #events = new Map<OpenFile, number>();
 
+  constructor(readonly task: Task) {}
+
   of(file: OpenFile): number {
     let events = this.#events.get(file);
     if (events === undefined) {
-      events = file.poll();
+      events = file.poll(this.task);
       this.#events.set(file, events);
     }
     return events;
@@ -42,9 +44,10 @@ export async function waitForAny(
   const state = { expired: false, wake: (): void => undefined };
   const stops = [...files].map(([file, events]) => {
     file.incRef();
-    return file.watch(events, () => {
+    const wake = (): void => {
       state.wake();
-    });
+    };
+    return file.watch(events, wake, task);
   });
   const cancelTimer =
     milliseconds === Infinity
@@ -122,4 +125,22 @@ export function applyMask(task: Task, address: number, size: number): number {
   task.savedMask = task.blocked;
   task.setBlocked(SignalSet.decode(bytes));
   return 0;
+}
+
+/**
+ * Ends the mask that `applyMask` set, now that the call has its result: signals that it let through no longer
+ * count. Cut short (-EINTR) the mask stays until they are delivered.
+ */
+export function restoreMask(task: Task, result: number): number {
+  if (task.savedMask !== undefined && result !== -Errno.EINTR) {
+    task.blocked = task.savedMask;
+    task.savedMask = undefined;
+  }
+  return result;
+}
+
+/** As `restoreMask`, for calls that a signal cuts short even where they would not have waited. */
+export function endPoll(task: Task, result: number): number {
+  const cutShort = result === 0 && task.savedMask !== undefined && task.hasWork;
+  return restoreMask(task, cutShort ? -Errno.EINTR : result);
 }

@@ -7,6 +7,7 @@ import { descriptorLimit } from './file-descriptor-argument.js';
 import {
   applyMask,
   deadlineOf,
+  endPoll,
   Interests,
   Readiness,
   waitForAny,
@@ -20,7 +21,7 @@ const ALWAYS = Poll.ERR | Poll.HUP | Poll.NVAL;
 /** Fills the `revents`; gives how many are not 0. */
 function evaluate(task: Task, table: Buffer): number {
   let ready = 0;
-  const readiness = new Readiness();
+  const readiness = new Readiness(task);
   for (let at = 0; at < table.length; at += POLLFD_SIZE) {
     const fd = table.readInt32LE(at);
     const wanted = table.readInt16LE(at + 4) | ALWAYS;
@@ -93,7 +94,7 @@ function sysPpoll(task: Task, args: Registers): SyscallResult {
   const result = poll(task, args.argument(0), args.argumentUint(1), milliseconds);
   const finish = (ready: number): number => {
     writeRemaining(task, timeout, milliseconds - (performance.now() - begin));
-    return ready;
+    return endPoll(task, ready);
   };
   return typeof result === 'number' ? finish(result) : result.then(finish);
 }

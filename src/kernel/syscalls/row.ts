@@ -8,7 +8,8 @@ export type SyscallResult = number | Promise<number>;
 export type SyscallHandler = (task: Task, args: Registers) => SyscallResult;
 
 /** How a trace prints an argument. Decoders live in the trace; a row only names them. */
-export type ArgumentFormat = NumberFormat | NamedFormat | StructureFormat | OutputFormat;
+export type ArgumentFormat =
+  NumberFormat | NamedFormat | StructureFormat | OutputFormat | EventFormat;
 
 type NumberFormat = 'int' | 'uint' | 'long' | 'size' | 'hex' | 'pointer' | 'fd' | 'dirfd' | 'mode';
 
@@ -69,6 +70,19 @@ type OutputFormat =
   | 'utsname-out'
   | 'random-out'
   | 'descriptors-out';
+
+/** Of epoll(7), eventfd(2) and their kin. */
+type EventFormat =
+  | 'epoll-create-flags'
+  | 'epoll-operation'
+  | 'epoll-event'
+  | 'epoll-events-out'
+  | 'eventfd-flags'
+  | 'timerfd-flags'
+  | 'timerfd-set-flags'
+  | 'signalfd-flags'
+  | 'itimerspec'
+  | 'itimerspec-out';
 
 /** One row of the system call table. Numbers: arch/x86/entry/syscalls/syscall_64.tbl of Linux. */
 export interface SyscallRow {

@@ -8,6 +8,7 @@ import { readUnsigned } from './file-transfer.js';
 import {
   applyMask,
   deadlineOf,
+  endPoll,
   Interests,
   Readiness,
   waitForAny,
@@ -63,7 +64,7 @@ function* members(set: Buffer, count: number): Generator<number> {
 /** Number of descriptors that are ready, over all sets; -EBADF for one that is not open. */
 function evaluate(task: Task, { wanted, ready, count }: Sets): number {
   let total = 0;
-  const readiness = new Readiness();
+  const readiness = new Readiness(task);
   for (const [kind, set] of wanted.entries()) {
     ready[kind]?.fill(0);
     for (const fd of members(set, count)) {
@@ -171,9 +172,12 @@ function sysPselect6(task: Task, args: Registers): SyscallResult {
     }
   }
   const begin = performance.now();
-  return timed(begin, milliseconds, select(task, args, milliseconds), (left) => {
+  const result = timed(begin, milliseconds, select(task, args, milliseconds), (left) => {
     writeRemaining(task, address, left);
   });
+  return typeof result === 'number'
+    ? endPoll(task, result)
+    : result.then((ready) => endPoll(task, ready));
 }
 
 const SET_ARGS = ['int', 'pointer', 'pointer', 'pointer'] as const;

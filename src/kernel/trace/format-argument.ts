@@ -1,6 +1,7 @@
 /** Prints one argument of a system call as strace(1) does. */
 import type { ArgumentFormat } from '../syscalls/row.js';
 import { formatPointer, type Decoder, type Decoding } from './decoding.js';
+import { eventFormats, eventOutputFormats } from './event-formats.js';
 import { numberFormats } from './number-formats.js';
 import { outputFormats, structureFormats } from './structure-formats.js';
 
@@ -8,11 +9,13 @@ const DECODERS: Readonly<Record<ArgumentFormat, Decoder>> = {
   ...numberFormats,
   ...structureFormats,
   ...outputFormats,
+  ...eventFormats,
+  ...eventOutputFormats,
 };
 
 /** The argument shows what the call wrote, and has to be printed after it. */
 export function isOutput(format: ArgumentFormat): boolean {
-  return format in outputFormats;
+  return format in outputFormats || format in eventOutputFormats;
 }
 
 /** `undefined` for an argument that the call does not look at. */

@@ -14,7 +14,7 @@ const DEVICES: readonly (readonly [string, number, number, DeviceBehaviour])[] =
   ['zero', 1, 5, behaviours.zero],
   ['full', 1, 7, behaviours.full],
   ['random', 1, 8, behaviours.random],
-  ['urandom', 1, 9, behaviours.random],
+  ['urandom', 1, 9, behaviours.urandom],
 ];
 
 const LINKS: readonly (readonly [string, string])[] = [

@@ -18,6 +18,8 @@ export interface DeviceBehaviour {
   write(src: Uint8Array): number;
   /** mmap(2) of it gives anonymous memory. */
   readonly mapsAnonymous?: true;
+  /** epoll(7) takes it. */
+  readonly canPoll?: true;
 }
 
 class DeviceFile extends OpenFile {
@@ -30,6 +32,10 @@ class DeviceFile extends OpenFile {
 
   override get seekable(): boolean {
     return true;
+  }
+
+  override get canPoll(): boolean {
+    return this.#behaviour.canPoll === true;
   }
 
   override read(dst: Uint8Array): number {
@@ -77,7 +83,8 @@ export const behaviours = {
   null: { read: () => 0, write: swallow },
   zero: { read: readZeroes, write: swallow, mapsAnonymous: true },
   full: { read: readZeroes, write: () => -Errno.ENOSPC },
-  random: { read: readRandom, write: swallow },
+  random: { read: readRandom, write: swallow, canPoll: true },
+  urandom: { read: readRandom, write: swallow },
 } as const satisfies Record<string, DeviceBehaviour>;
 
 /** A device node. */

@@ -1,0 +1,81 @@
+/** Arguments of epoll(7), eventfd(2), timerfd_create(2) and signalfd(2). */
+import { EPOLL_EVENT_SIZE } from '../abi/epoll.js';
+import { filled, pointedBytes, type Decoder } from './decoding.js';
+import { formatBits, type NamedBit } from './flag-names.js';
+
+/** Events that are shown of an array. */
+const SHOWN = 32;
+
+const EVENTS: readonly NamedBit[] = [
+  [0x1, 'EPOLLIN'],
+  [0x2, 'EPOLLPRI'],
+  [0x4, 'EPOLLOUT'],
+  [0x40, 'EPOLLRDNORM'],
+  [0x80, 'EPOLLRDBAND'],
+  [0x100, 'EPOLLWRNORM'],
+  [0x200, 'EPOLLWRBAND'],
+  [0x400, 'EPOLLMSG'],
+  [0x8, 'EPOLLERR'],
+  [0x10, 'EPOLLHUP'],
+  [0x2000, 'EPOLLRDHUP'],
+  [0x10000000, 'EPOLLEXCLUSIVE'],
+  [0x20000000, 'EPOLLWAKEUP'],
+  [0x40000000, 'EPOLLONESHOT'],
+  [0x80000000, 'EPOLLET'],
+];
+
+const OPERATIONS = [undefined, 'EPOLL_CTL_ADD', 'EPOLL_CTL_DEL', 'EPOLL_CTL_MOD'];
+
+function formatEvent(bytes: Buffer, at: number): string {
+  const events = formatBits(bytes.readUInt32LE(at), EVENTS);
+  const data = `{u32=${String(bytes.readUInt32LE(at + 4))}, u64=${bytes.readBigUInt64LE(at + 4).toString()}}`;
+  return `{events=${events}, data=${data}}`;
+}
+
+const eventList: Decoder = (decoding) => {
+  const count = Math.min(decoding.result ?? 0, SHOWN);
+  const bytes = pointedBytes(decoding, count * EPOLL_EVENT_SIZE);
+  if (bytes === undefined) return undefined;
+  const shown = Array.from({ length: count }, (_, i) => formatEvent(bytes, i * EPOLL_EVENT_SIZE));
+  return `[${shown.join(', ')}${(decoding.result ?? 0) > SHOWN ? ', ...' : ''}]`;
+};
+
+const itimerspec: Decoder = (decoding) => {
+  const bytes = pointedBytes(decoding, 32);
+  const time = (at: number): string =>
+    `{tv_sec=${String(bytes?.readBigInt64LE(at))}, tv_nsec=${String(bytes?.readBigInt64LE(at + 8))}}`;
+  return bytes && `{it_interval=${time(0)}, it_value=${time(16)}}`;
+};
+
+const flags =
+  (prefix: string, others: readonly NamedBit[] = []): Decoder =>
+  ({ args, index }) =>
+    formatBits(args.argumentUint(index), [
+      [0o2000000, `${prefix}_CLOEXEC`],
+      [0o4000, `${prefix}_NONBLOCK`],
+      ...others,
+    ]);
+
+export const eventFormats = {
+  'epoll-create-flags': flags('EPOLL'),
+  'epoll-operation': ({ args, index }) =>
+    OPERATIONS[args.argumentInt(index)] ?? String(args.argumentInt(index)),
+  'epoll-event': (decoding) => {
+    const bytes = pointedBytes(decoding, EPOLL_EVENT_SIZE);
+    return bytes && formatEvent(bytes, 0);
+  },
+  'eventfd-flags': flags('EFD', [[1, 'EFD_SEMAPHORE']]),
+  'timerfd-flags': flags('TFD'),
+  'timerfd-set-flags': ({ args, index }) =>
+    formatBits(args.argumentUint(index), [
+      [1, 'TFD_TIMER_ABSTIME'],
+      [2, 'TFD_TIMER_CANCEL_ON_SET'],
+    ]),
+  'signalfd-flags': flags('SFD'),
+  itimerspec,
+} satisfies Record<string, Decoder>;
+
+export const eventOutputFormats = {
+  'epoll-events-out': filled(eventList),
+  'itimerspec-out': filled(itimerspec),
+} satisfies Record<string, Decoder>;
