@@ -21,6 +21,8 @@ export class HostStdio extends OpenFile {
   readonly isTerminal: boolean;
   /** Bytes that a faulting read gave back. */
   #unread: Uint8Array | undefined;
+  /** What starts the watches that have told of their events, by those events. */
+  readonly #told = new Map<() => void, number>();
 
   constructor(
     /** A descriptor of our own. */
@@ -46,9 +48,14 @@ export class HostStdio extends OpenFile {
     if (this.#unread !== undefined) {
       return this.#readAgain(dst, this.#unread);
     }
-    return this.#isRegular
-      ? hostFiles.readFd(this.hostFd, dst)
-      : hostFiles.tryRead(this.hostFd, dst);
+    if (this.#isRegular) {
+      return hostFiles.readFd(this.hostFd, dst);
+    }
+    const count = hostFiles.tryRead(this.hostFd, dst);
+    if (count < dst.length) {
+      this.#watchAgain(0);
+    }
+    return count;
   }
 
   #readAgain(dst: Uint8Array, bytes: Uint8Array): number {
@@ -64,9 +71,14 @@ export class HostStdio extends OpenFile {
   }
 
   override write(src: Uint8Array): number {
-    return this.#isRegular
-      ? hostFiles.writeFd(this.hostFd, src)
-      : hostFiles.tryWrite(this.hostFd, src);
+    if (this.#isRegular) {
+      return hostFiles.writeFd(this.hostFd, src);
+    }
+    const count = hostFiles.tryWrite(this.hostFd, src);
+    if (count < src.length) {
+      this.#watchAgain(0);
+    }
+    return count;
   }
 
   override pread(dst: Uint8Array, offset: number): number {
@@ -83,26 +95,38 @@ export class HostStdio extends OpenFile {
 
   override poll(): number {
     const wanted = POLL_READABLE | POLL_WRITABLE | Poll.PRI;
-    const events = hostFiles.pollFd(this.hostFd, wanted);
-    return this.#unread === undefined ? events : events | POLL_READABLE;
+    const own = this.#unread === undefined ? 0 : POLL_READABLE;
+    const events = hostFiles.pollFd(this.hostFd, wanted) | own;
+    this.#watchAgain(events);
+    return events;
   }
 
   override watch(events: number, wake: () => void): () => void {
     let stop = (): void => undefined;
-    let watching = true;
-    const again = (): void => {
+    const start = (): void => {
       stop = watchHostFd(this.hostFd, events, () => {
+        this.#told.set(start, events);
         wake();
-        if (watching) {
-          again();
-        }
       });
     };
-    again();
+    start();
     return () => {
-      watching = false;
+      this.#told.delete(start);
       stop();
     };
+  }
+
+  /**
+   * Waits anew for those who were told, but for what holds already: they know, and the host would tell them again
+   * and again until it is read.
+   */
+  #watchAgain(holding: number): void {
+    for (const [start, events] of [...this.#told]) {
+      if ((events & holding) === 0) {
+        this.#told.delete(start);
+        start();
+      }
+    }
   }
 
   override stat(out: StatRecord): number {

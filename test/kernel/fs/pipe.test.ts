@@ -1,7 +1,7 @@
 /** Pipes, waiting, and standard descriptors of the host. */
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { hostFiles } from '../../../src/host/host-files.js';
 import { CaptureFile } from '../../../src/kernel/fs/capture-file.js';
 import { openHostStdio } from '../../../src/kernel/fs/host-stdio.js';
@@ -233,6 +233,29 @@ describe('host descriptors', () => {
     setTimeout(() => writeSync(writing, 'x'), 10);
     // A watcher for each would take minutes.
     expect(await guest.async('poll', MEMORY_START, times, -1)).toBe(times);
+    guest.ok('close', fd);
+    closeSync(reading);
+    closeSync(writing);
+  });
+
+  test('that nobody reads keep no set of descriptors busy', async () => {
+    const [reading, writing] = hostPipe();
+    const fd = guest.task.files.allocate(openHostStdio(reading));
+    const set = guest.ok('epoll_create1', 0);
+    const event = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    guest.ok('epoll_ctl', set, 1, fd, event);
+    writeSync(writing, 'x');
+    expect(await guest.async('epoll_wait', set, MEMORY_START, 1, -1)).toBe(1);
+    const watch = vi.spyOn(hostFiles, 'watchStart');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(watch.mock.calls.length).toBeLessThan(3);
+    watch.mockRestore();
+    expect(guest.ok('epoll_wait', set, MEMORY_START, 1, 0)).toBe(1);
+    guest.ok('read', fd, MEMORY_START, 1);
+    expect(guest.ok('epoll_wait', set, MEMORY_START, 1, 0)).toBe(0);
+    const later = guest.async('epoll_wait', set, MEMORY_START, 1, -1);
+    writeSync(writing, 'y');
+    expect(await later).toBe(1);
     guest.ok('close', fd);
     closeSync(reading);
     closeSync(writing);
