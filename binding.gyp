@@ -10,6 +10,7 @@
         "native/host_descriptors.cc",
         "native/host_files.cc",
         "native/host_watch.cc",
+        "native/interrupts.cc",
         "native/kvm.c",
         "native/kvm_context.cc",
         "native/kvm_ioctl.c",

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "host_files.h"
+#include "interrupts.h"
 #include "kvm_machine.h"
 #include "memory_file.h"
 #include "ptrace_machine.h"
@@ -32,6 +33,12 @@ Napi::Value KvmCapabilities(const Napi::CallbackInfo &info) {
   return result;
 }
 
+// interruptContext(id): whether there is such a context.
+Napi::Value InterruptContext(const Napi::CallbackInfo &info) {
+  const int64_t id = info[0].As<Napi::Number>().Int64Value();
+  return Napi::Boolean::New(info.Env(), rf_interrupts_call(static_cast<uint64_t>(id)));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", Constants(env));
   exports.Set("MemoryFile", MemoryFile::Define(env));
@@ -39,6 +46,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Space", Space::Define(env));
   exports.Set("Context", Context::Define(env));
   exports.Set("kvmCapabilities", Napi::Function::New(env, KvmCapabilities, "kvmCapabilities"));
+  exports.Set("interruptContext", Napi::Function::New(env, InterruptContext, "interruptContext"));
   InitPtrace(env, exports);
   InitHostFiles(env, exports);
   return exports;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "interrupts.h"
 #include "vcpu.h"
 
 /* Offsets in the XSAVE area's legacy region (SDM volume 1, table 10-2), in 32-bit words. */
@@ -19,9 +20,8 @@
 #define MXCSR_DEFINED 0xffff
 
 void rf_context_init(struct rf_context *context) {
-  static _Atomic uint64_t last_id;
   memset(context, 0, sizeof(*context));
-  context->id = atomic_fetch_add(&last_id, 1) + 1;
+  context->id = rf_interrupts_new_id();
   context->cpu = -1;
   context->xsave.region[XSAVE_FCW] = FCW_INITIAL;
   context->xsave.region[XSAVE_MXCSR] = MXCSR_INITIAL;
@@ -41,6 +41,8 @@ void rf_context_delete(struct rf_context *context) {
   rf_context_detach(context);
   free(context);
 }
+
+uint64_t rf_context_id(const struct rf_context *context) { return context->id; }
 
 int32_t rf_context_cpu(const struct rf_context *context) { return context->cpu; }
 

@@ -10,7 +10,7 @@
 #include "kvm_ioctl.h"
 
 struct rf_context {
-  uint64_t id; /* never used twice */
+  uint64_t id; /* of rf_interrupts_new_id */
   /* interrupt() was called and no switch has reported it yet. */
   atomic_bool interrupted;
   /* The vCPU it runs on now, for whoever interrupts it. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "interrupts.h"
 #include "self_test.h"
 #include "vm_exit.h"
 
@@ -50,6 +51,7 @@ int rf_machine_open(struct rf_machine **result, const char *device, const char *
 }
 
 void rf_machine_close(struct rf_machine *machine) {
+  rf_interrupts_settle(); /* another thread may be about to kick a vCPU that has just come out */
   rf_watchdog_stop(&machine->watchdog);
   for (unsigned id = 0; id < RF_MAX_VCPUS; id++) {
     struct rf_vcpu *vcpu = machine->vcpus[id];

@@ -95,6 +95,8 @@ int rf_kvm_capabilities(const char *device, struct rf_capability *capabilities, 
 struct rf_context *rf_context_new(void);
 void rf_context_delete(struct rf_context *context);
 void rf_context_interrupt(struct rf_context *context);
+/* Never used twice, by contexts of the other platform neither. */
+uint64_t rf_context_id(const struct rf_context *context);
 int32_t rf_context_cpu(const struct rf_context *context);
 /* RF_XSAVE_SIZE bytes in XSAVE's standard format; while it is not running. */
 int rf_context_get_xsave(struct rf_context *context, void *xsave);

@@ -1,9 +1,12 @@
 #include "kvm_machine.h"
 
+#include "interrupts.h"
+
 Napi::Function Context::Define(Napi::Env env) {
   return DefineClass(env, "Context",
                      {
                          InstanceMethod<&Context::Interrupt>("interrupt"),
+                         InstanceAccessor<&Context::Id>("id"),
                          InstanceAccessor<&Context::Cpu>("cpu"),
                          InstanceMethod<&Context::GetExtendedState>("getExtendedState"),
                          InstanceMethod<&Context::SetExtendedState>("setExtendedState"),
@@ -14,15 +17,23 @@ Napi::Function Context::Define(Napi::Env env) {
 Context::Context(const Napi::CallbackInfo &info) : ObjectWrap(info), context_(rf_context_new()) {
   if (!context_)
     throw Napi::Error::New(info.Env(), "no memory left for a context");
+  rf_interrupts_add(rf_context_id(context_), context_,
+                    [](void *context) { rf_context_interrupt(static_cast<rf_context *>(context)); });
 }
 
 void Context::Free() {
-  if (context_)
+  if (context_) {
+    rf_interrupts_remove(rf_context_id(context_));
     rf_context_delete(context_);
+  }
   context_ = nullptr;
 }
 
 void Context::Interrupt(const Napi::CallbackInfo &) { rf_context_interrupt(context_); }
+
+Napi::Value Context::Id(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(rf_context_id(context_)));
+}
 
 Napi::Value Context::Cpu(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), rf_context_cpu(context_));

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "interrupts.h"
 #include "ptrace_machine.h"
 #include "ptrace_sigchld.h"
 
@@ -101,6 +102,7 @@ Napi::Function TraceContext::Define(Napi::Env env) {
   return DefineClass(env, "Context",
                      {
                          InstanceMethod<&TraceContext::Interrupt>("interrupt"),
+                         InstanceAccessor<&TraceContext::Id>("id"),
                          InstanceAccessor<&TraceContext::Cpu>("cpu"),
                          InstanceMethod<&TraceContext::GetExtendedState>("getExtendedState"),
                          InstanceMethod<&TraceContext::SetExtendedState>("setExtendedState"),
@@ -112,6 +114,8 @@ TraceContext::TraceContext(const Napi::CallbackInfo &info)
     : ObjectWrap(info), context_(rf_trace_context_new()) {
   if (!context_)
     throw Napi::Error::New(info.Env(), "no memory left for a context");
+  rf_interrupts_add(rf_trace_context_id(context_), context_,
+                    [](void *context) { rf_trace_interrupt(static_cast<rf_trace_context *>(context)); });
 }
 
 void TraceContext::SaveState() {
@@ -127,12 +131,18 @@ void TraceContext::Free() {
   if (holder)
     holder->unsaved = nullptr;
   holder = nullptr;
-  if (context_)
+  if (context_) {
+    rf_interrupts_remove(rf_trace_context_id(context_));
     rf_trace_context_delete(context_);
+  }
   context_ = nullptr;
 }
 
 void TraceContext::Interrupt(const Napi::CallbackInfo &) { rf_trace_interrupt(context_); }
+
+Napi::Value TraceContext::Id(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(rf_trace_context_id(context_)));
+}
 
 Napi::Value TraceContext::Cpu(const Napi::CallbackInfo &info) { return Napi::Number::New(info.Env(), cpu); }
 

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "interrupts.h"
+
 #ifndef AUDIT_ARCH_X86_64
 #include <linux/audit.h>
 #endif
@@ -69,11 +71,10 @@ struct rf_trace_context {
 };
 
 struct rf_trace_context *rf_trace_context_new(void) {
-  static _Atomic uint64_t last_id;
   struct rf_trace_context *context = calloc(1, sizeof(*context));
   if (!context)
     return NULL;
-  context->id = atomic_fetch_add(&last_id, 1) + 1;
+  context->id = rf_interrupts_new_id();
   pthread_mutex_init(&context->mutex, NULL);
   context->saved = true;
   context->xstate[XSTATE_FCW] = FCW_INITIAL;
@@ -86,6 +87,8 @@ void rf_trace_context_delete(struct rf_trace_context *context) {
   pthread_mutex_destroy(&context->mutex);
   free(context);
 }
+
+uint64_t rf_trace_context_id(const struct rf_trace_context *context) { return context->id; }
 
 void rf_trace_interrupt(struct rf_trace_context *context) {
   pthread_mutex_lock(&context->mutex);

@@ -16,6 +16,8 @@ struct rf_trace_context;
 
 struct rf_trace_context *rf_trace_context_new(void);
 void rf_trace_context_delete(struct rf_trace_context *context);
+/* Never used twice, by contexts of the other platform neither. */
+uint64_t rf_trace_context_id(const struct rf_trace_context *context);
 
 /*
  * Runs the context on `thread` until it must be answered. The report has siginfo's fields; what kind of

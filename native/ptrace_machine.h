@@ -117,6 +117,7 @@ public:
 
 private:
   void Interrupt(const Napi::CallbackInfo &info);
+  Napi::Value Id(const Napi::CallbackInfo &info);
   Napi::Value Cpu(const Napi::CallbackInfo &info);
   // getExtendedState(dst), setExtendedState(src): 4096 bytes; 0 or a negative errno.
   Napi::Value GetExtendedState(const Napi::CallbackInfo &info);

@@ -12,6 +12,7 @@ export {
   SavedMemoryError,
   StartError,
 } from './errors.js';
+export { interruptContext } from './host/interrupt-context.js';
 export type { FilledMemory, Reader } from './memory/allocate-and-fill.js';
 export { allocateAndFill } from './memory/allocate-and-fill.js';
 export type {

@@ -35,6 +35,8 @@ export interface NativeTraceSpace {
 }
 
 export interface NativeTraceContext {
+  /** Never used twice in the process. Not after `dispose`. */
+  readonly id: number;
   /** Number of the tracer thread it last ran on, -1 before. */
   readonly cpu: number;
   interrupt(): void;

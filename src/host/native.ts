@@ -68,6 +68,8 @@ export interface NativeSpace {
 }
 
 export interface NativeContext {
+  /** Never used twice in the process. Not after `dispose`. */
+  readonly id: number;
   readonly cpu: number;
   interrupt(): void;
   getExtendedState(dst: Uint8Array): number;
@@ -95,6 +97,8 @@ export interface NativeAddon {
   readonly Machine: new (device: string) => NativeMachine;
   readonly Space: new (machine: NativeMachine) => NativeSpace;
   readonly Context: new () => NativeContext;
+  /** Interrupts a context of any thread, on either platform; false where there is none of that id. */
+  interruptContext(id: number): boolean;
   /** What KVM_CHECK_EXTENSION says, by name, and `KVM_API_VERSION`; or -errno of open(2). */
   kvmCapabilities(device: string): Record<string, number> | number;
 }

@@ -4,6 +4,7 @@
  * exception can be tested with no guest.
  */
 import { Access, type AccessType } from '../platform/access.js';
+import type { SignalInfo } from '../platform/contract.js';
 
 export interface Exception {
   /** SDM volume 3, table 6-1. */
@@ -23,13 +24,8 @@ export interface FloatingPointStatus {
   readonly mxcsr: number;
 }
 
-export interface Siginfo {
-  readonly signo: number;
-  readonly code: number;
-  readonly address: bigint;
-  readonly access: AccessType;
-  readonly maybeCpuid: boolean;
-}
+/** `Registers` knows by the vector whether it may be a CPUID. */
+type Siginfo = Omit<SignalInfo, 'maybeCpuid'>;
 
 const SIGILL = 4;
 const SIGTRAP = 5;
@@ -62,7 +58,7 @@ const PF_INSTRUCTION = 16;
 const FIRST_KERNEL_ADDRESS = 1n << 47n;
 
 function siginfo(signo: number, code: number, address = 0n, access: AccessType = 0): Siginfo {
-  return { signo, code, address, access, maybeCpuid: false };
+  return { signo, code, address, access };
 }
 
 function ofPageFault(exception: Exception, noMemory: number): Siginfo {
@@ -112,8 +108,6 @@ export function toSiginfo(exception: Exception, noMemory: number): Siginfo {
     case 11: // #NP
     case 12: // #SS
       return siginfo(SIGBUS, SI_KERNEL);
-    case 13: // #GP: CPUID faults so where the host makes it
-      return { ...siginfo(SIGSEGV, SI_KERNEL), maybeCpuid: true };
     case 14: // #PF
       return ofPageFault(exception, noMemory);
     case 16: // #MF
@@ -122,7 +116,7 @@ export function toSiginfo(exception: Exception, noMemory: number): Siginfo {
       return siginfo(SIGBUS, BUS_ADRALN);
     case 19: // #XM
       return ofSimd(exception);
-    default: // #OF, #BR, and what ring 3 cannot raise
+    default: // #GP, #OF, #BR, and what ring 3 cannot raise
       return siginfo(SIGSEGV, SI_KERNEL);
   }
 }

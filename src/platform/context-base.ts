@@ -5,6 +5,7 @@ import type { Registers } from './registers.js';
 
 /** The part below that does the work. Statuses are 0 or -errno. */
 export interface ContextMechanism {
+  readonly id: number;
   readonly cpu: number;
   interrupt(): void;
   getExtendedState(dst: Uint8Array): number;
@@ -22,6 +23,7 @@ export abstract class ContextBase<
   Mechanism extends ContextMechanism,
   Space extends EnterableSpace,
 > implements Context {
+  readonly id: number;
   #running = false;
   #disposed = false;
 
@@ -29,7 +31,9 @@ export abstract class ContextBase<
     protected readonly mechanism: Mechanism,
     /** Bytes. */
     private readonly extendedStateSize: number,
-  ) {}
+  ) {
+    this.id = mechanism.id;
+  }
 
   abstract switch(
     addressSpace: AddressSpace,

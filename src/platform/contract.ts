@@ -28,12 +28,17 @@ export interface SignalInfo {
   readonly address: bigint;
   /** SIGSEGV and SIGBUS: what the instruction tried. 0 where unknown. */
   readonly access: AccessType;
-  /** The instruction may be a CPUID that the host made fault. */
+  /**
+   * The instruction may be a CPUID that the host made fault: if it is one, emulate it, otherwise the signal
+   * stands. So of every general protection fault, and of nothing else (SDM volume 2, CPUID faulting).
+   */
   readonly maybeCpuid: boolean;
 }
 
 /** The execution context of one thread. Bound to no vCPU. */
 export interface Context {
+  /** Of this context alone, in the whole process and for ever: what `interruptContext` takes. */
+  readonly id: number;
   /**
    * Runs the thread in `addressSpace` from `registers` until something must be answered; the event loop stays
    * free meanwhile. `registers` must not be touched before the promise settles. `cpu` is the CPU number the
@@ -50,7 +55,10 @@ export interface Context {
     cpu: number,
     budget?: number,
   ): SwitchResult;
-  /** Makes the switch under way return `Interrupt`, or the next one if there is none. */
+  /**
+   * Makes the switch under way return `Interrupt`, or the next one if there is none; once, however often it was
+   * called. Other threads call `interruptContext`.
+   */
   interrupt(): void;
   /** Number of the CPU this context last ran on, -1 before it has run. */
   readonly cpu: number;

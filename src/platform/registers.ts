@@ -5,6 +5,8 @@
  * Values are 64 bits wide. `get` and `set` are exact; the number forms serve addresses, lengths and small
  * integers with no allocation.
  */
+import type { SignalInfo } from './contract.js';
+
 export const Register = {
   R15: 0,
   R14: 1,
@@ -46,6 +48,9 @@ export const Report = {
   /** Low half: CPU number (vCPU id) that the context ran on; high half: error code of the exception. */
   CpuErrorCode: 30,
 } as const;
+
+/** The vector of a general protection fault, which is what a CPUID that may not be executed raises. */
+const GENERAL_PROTECTION = 13;
 
 const WORDS = 32;
 const TWO_32 = 4294967296;
@@ -128,8 +133,24 @@ export class Registers {
     return this.get(ARGUMENT[n]);
   }
 
+  /** What the last switch reported, if its result was `Signal`. */
+  signalInfo(): SignalInfo {
+    return {
+      signo: this.lowInt32(Report.SignoCode),
+      code: this.highInt32(Report.SignoCode),
+      address: this.get(Report.FaultAddress),
+      access: this.low32(Report.AccessVector),
+      maybeCpuid: this.maybeCpuid,
+    };
+  }
+
+  /** `SignalInfo.maybeCpuid` of the last switch, if its result was `Signal`. */
+  get maybeCpuid(): boolean {
+    return this.high32(Report.AccessVector) === GENERAL_PROTECTION;
+  }
+
   /** Leaves what an exception means, beside the vector and the error code. */
-  setReport(info: { signo: number; code: number; address: bigint; access: number }): void {
+  setReport(info: Omit<SignalInfo, 'maybeCpuid'>): void {
     this.set(Report.FaultAddress, info.address);
     this.#i32[Report.SignoCode * 2] = info.signo;
     this.#i32[Report.SignoCode * 2 + 1] = info.code;

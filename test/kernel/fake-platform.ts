@@ -200,6 +200,7 @@ const EXIT_GROUP = 231;
 
 /** Plays a script; where it ends the program exits with status 0. */
 export class FakeContext implements Context {
+  readonly id = 1;
   readonly cpu = 0;
   #pending: Step | undefined;
   #interrupted: (() => void) | undefined;
