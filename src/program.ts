@@ -20,7 +20,7 @@ export class Program {
   /** Use `Sandbox.start`. */
   constructor(task: Task) {
     this.#task = task;
-    this.ended = task.exited.then((status) =>
+    this.ended = task.process.exited.then((status) =>
       'code' in status ? exited(status.code) : killed(status.signal),
     );
   }

@@ -148,7 +148,7 @@ export class Sandbox implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     const running = [...this.#running];
-    for (const program of running) program.kill('SIGKILL');
+    await this.#kernel.killAll();
     await Promise.allSettled(running.map((program) => program.ended));
     this.#fsContext.namespace.dispose();
     if (this.#ownsPlatform) this.#platform.dispose();

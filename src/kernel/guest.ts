@@ -3,7 +3,15 @@ import type { AddressSpace, Context, Memory, Platform } from '../platform/contra
 
 export type GuestMemory = Pick<
   Memory,
-  'allocate' | 'decommit' | 'incRef' | 'decRef' | 'mapInternal' | 'mapInto' | 'allocated' | 'limit'
+  | 'allocate'
+  | 'isShared'
+  | 'decommit'
+  | 'incRef'
+  | 'decRef'
+  | 'mapInternal'
+  | 'mapInto'
+  | 'allocated'
+  | 'limit'
 >;
 export type GuestAddressSpace = AddressSpace;
 export type GuestContext = Context;

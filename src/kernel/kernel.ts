@@ -1,8 +1,11 @@
 /** One sandbox: its tasks, its memory, its clocks, its name. */
 import { hostname } from 'node:os';
+import { Errno } from './abi/errno.js';
+import { Signo } from './abi/signal.js';
 import type { FdTable } from './fs/fd-table.js';
 import type { FsContext } from './fs/fs-context.js';
 import type { GuestAddressSpace, GuestContext, GuestMemory, GuestPlatform } from './guest.js';
+import { ExecError } from './loader/exec-error.js';
 import type { ExecutableOpener } from './loader/executable-file.js';
 import { checkArguments } from './loader/initial-stack.js';
 import {
@@ -20,6 +23,7 @@ import { maxFrameSize } from './signal/signal-frame.js';
 import { createDispatcher, type Dispatcher } from './syscalls/dispatcher.js';
 import { syscallTable } from './syscalls/table.js';
 import { hostCredentials, type Credentials } from './task/credentials.js';
+import { membersOf, signalGroup } from './task/process-group.js';
 import { Process } from './task/process.js';
 import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
 import { runTask } from './task/run-loop.js';
@@ -56,6 +60,14 @@ export interface ExecRequest {
   readonly files: FdTable;
 }
 
+/** Nobody in here: orphans are told that it is their parent. */
+const INIT_PID = 1;
+/** `kernel.pid_max`, and how many tasks there may be at a time. */
+const PID_MAX = 32768;
+const MAX_TASKS = 8192;
+/** Low pids are not given out again once the numbers have gone round. */
+const RESERVED_PIDS = 300;
+
 /** A processor of the x86-64 baseline, where nobody says better. */
 const DEFAULT_HWCAP = 0x078bfbff;
 
@@ -70,8 +82,13 @@ export class Kernel {
   readonly bootTime = Math.floor(Date.now() / 1000);
   readonly tracer: Tracer | undefined;
   readonly dispatch: Dispatcher;
+  /** Threads by tid; a process that has ended keeps the place of its first until it is reaped. */
+  readonly tasks = new Map<number, Task>();
+  /** Tasks that are neither in the guest by themselves nor waiting: they take turns. */
+  runnable = 0;
   readonly #credentials: Credentials;
-  #lastPid = 0;
+  #lastPid = INIT_PID;
+  #onIdle: (() => void) | undefined;
   /** Process group that a terminal's signals go to. */
   foregroundGroup = 0;
 
@@ -94,7 +111,9 @@ export class Kernel {
     const { fsContext } = request;
     fsContext.credentials = this.#credentials;
     const path = findProgram(fsContext, request.path, request.searchPath);
-    const process = new Process(++this.#lastPid);
+    const pid = this.allocatePid();
+    if (pid < 0) throw new ExecError(-pid, 'there are too many processes');
+    const process = new Process(this, pid);
     const program = this.openProgram(fsContext, path, request.argv, request.env, process);
     const { mm, loaded } = await this.loadInto(
       program,
@@ -121,6 +140,7 @@ export class Kernel {
     process.become(program, request.env);
     startState(task.registers, loaded);
     this.processes.set(process.pid, process);
+    this.tasks.set(task.tid, task);
     process.tasks.add(task);
     this.foregroundGroup = process.processGroup;
     this.tracer?.started(task, path, request.argv, request.env);
@@ -157,7 +177,7 @@ export class Kernel {
     let mm: MemoryManager | undefined;
     try {
       mm = new MemoryManager({
-        addressSpace: await this.#newAddressSpace(),
+        addressSpace: await this.newAddressSpace(),
         memory: this.memory,
         layout: chooseLayout(this.platform.maxUserAddress, limits.soft(Rlimit.Stack)),
         limits,
@@ -173,9 +193,54 @@ export class Kernel {
 
   /** What a terminal does with Ctrl-C and the like: a signal to the foreground process group. */
   signalForeground(signo: number): void {
-    for (const process of [...this.processes.values()]) {
-      if (process.processGroup === this.foregroundGroup) process.sendSignal(signo);
+    signalGroup(this, this.foregroundGroup, signo);
+  }
+
+  /** A number that no task, process, group or session has; -EAGAIN where there are too many tasks. */
+  allocatePid(): number {
+    if (this.tasks.size >= MAX_TASKS) return -Errno.EAGAIN;
+    const used = new Set<number>();
+    for (const { processGroup, session } of this.processes.values()) {
+      used.add(processGroup).add(session);
     }
+    do {
+      this.#lastPid = this.#lastPid + 1 < PID_MAX ? this.#lastPid + 1 : RESERVED_PIDS;
+    } while (this.tasks.has(this.#lastPid) || used.has(this.#lastPid));
+    return this.#lastPid;
+  }
+
+  /** A process has been reaped. */
+  forget(process: Process): void {
+    this.processes.delete(process.pid);
+    this.tasks.delete(process.pid);
+    if (this.processes.size === 0) this.#onIdle?.();
+  }
+
+  /** The leader of a session has ended: its terminal's foreground group is hung up (credentials(7)). */
+  onSessionEnded(leader: Process): void {
+    const group = this.foregroundGroup;
+    if (group === 0 || group === leader.processGroup) return;
+    for (const process of membersOf(this, group)) {
+      if (process.session !== leader.session) continue;
+      process.sendSignal(Signo.SIGHUP);
+      process.sendSignal(Signo.SIGCONT);
+    }
+  }
+
+  /** Kills whatever runs, and waits until all of it has ended. */
+  async killAll(): Promise<void> {
+    if (this.processes.size === 0) return;
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    for (const process of [...this.processes.values()]) {
+      // Nobody will ask how it ended.
+      process.parent?.children.delete(process);
+      process.parent = undefined;
+      if (process.isZombie) this.forget(process);
+      else process.exit({ signal: Signo.SIGKILL, coreDumped: false });
+    }
+    await idle;
   }
 
   /** Tells the owner of what should not happen. Never throws. */
@@ -187,7 +252,7 @@ export class Kernel {
     }
   }
 
-  async #newAddressSpace(): Promise<GuestAddressSpace> {
+  async newAddressSpace(): Promise<GuestAddressSpace> {
     for (;;) {
       const space = this.platform.newAddressSpace();
       if (!(space instanceof Promise)) return space;

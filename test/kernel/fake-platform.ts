@@ -40,6 +40,14 @@ export class FakeMemory implements GuestMemory {
     throw new OutOfMemoryError('the fake memory is full');
   }
 
+  isShared(range: FileRange): boolean {
+    let shared = false;
+    this.#each(range, (page) => {
+      shared ||= (this.#references[page] as number) > 1;
+    });
+    return shared;
+  }
+
   incRef(range: FileRange): void {
     this.#each(range, (page) => {
       if (this.#references[page] === 0) throw new Error('a reference to a free page');

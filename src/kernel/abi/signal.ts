@@ -52,6 +52,7 @@ export function signalName(signo: number): string {
 export const SiCode = {
   SI_USER: 0,
   SI_KERNEL: 0x80,
+  SI_QUEUE: -1,
   SI_TIMER: -2,
   SI_TKILL: -6,
   SEGV_MAPERR: 1,

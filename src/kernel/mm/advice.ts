@@ -4,7 +4,7 @@ import { PAGE_SIZE, isPageAligned, pageRoundUp } from '../../platform/file-range
 import { Errno } from '../abi/errno.js';
 import { MS_ASYNC, MS_INVALIDATE, MS_SYNC, Madvise } from '../abi/mman.js';
 import type { MemoryManager } from './memory-manager.js';
-import type { Vma } from './vma.js';
+import type { OnFork, Vma } from './vma.js';
 
 /** Advice that changes nothing a program can see. */
 const HINTS: ReadonlySet<number> = new Set([
@@ -21,11 +21,6 @@ const HINTS: ReadonlySet<number> = new Set([
   Madvise.Cold,
   Madvise.PageOut,
   Madvise.Collapse,
-  // Matter only to a fork.
-  Madvise.DontFork,
-  Madvise.DoFork,
-  Madvise.WipeOnFork,
-  Madvise.KeepOnFork,
 ]);
 
 export function madvise(
@@ -34,12 +29,14 @@ export function madvise(
   length: number,
   advice: number,
 ): number {
-  const known = HINTS.has(advice) || advice in ACTIONS;
+  const known = HINTS.has(advice) || advice in ACTIONS || advice in ON_FORK;
   if (advice === Madvise.HwPoison || advice === Madvise.SoftOffline) return -Errno.EPERM;
   if (!known || !isPageAligned(address)) return -Errno.EINVAL;
   const end = address + pageRoundUp(length);
   if (end > mm.layout.top) return length === 0 ? 0 : -Errno.ENOMEM;
   const action = ACTIONS[advice];
+  const onFork = ON_FORK[advice];
+  if (onFork !== undefined) return adviseFork(mm, address, end, onFork);
   let at = address;
   let holes = false;
   for (const vma of mm.vmas.overlapping(address, end)) {
@@ -48,6 +45,26 @@ export function madvise(
     if (result !== 0) return result;
     at = vma.end;
   }
+  return holes || at < end ? -Errno.ENOMEM : 0;
+}
+
+const ON_FORK: Readonly<Record<number, OnFork>> = {
+  [Madvise.DontFork]: 'skip',
+  [Madvise.DoFork]: 'copy',
+  [Madvise.WipeOnFork]: 'wipe',
+  [Madvise.KeepOnFork]: 'copy',
+};
+
+function adviseFork(mm: MemoryManager, start: number, end: number, onFork: OnFork): number {
+  let at = start;
+  let holes = false;
+  for (const vma of mm.vmas.isolate(start, end)) {
+    if (onFork === 'wipe' && (vma.file !== undefined || vma.shared)) return -Errno.EINVAL;
+    if (vma.start > at) holes = true;
+    vma.onFork = onFork;
+    at = vma.end;
+  }
+  mm.vmas.mergeWithin(start, end);
   return holes || at < end ? -Errno.ENOMEM : 0;
 }
 

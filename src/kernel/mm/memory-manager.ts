@@ -3,6 +3,7 @@ import { Access, type AccessType } from '../../platform/access.js';
 import { PAGE_SIZE, pageRoundDown, pageRoundUp } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
 import type { GuestAddressSpace, GuestMemory } from '../guest.js';
+import { FutexTable } from '../task/futex.js';
 import { Rlimit, type ResourceLimits } from '../task/resource-limits.js';
 import type { AddressLayout } from './address-layout.js';
 import { ACCERR, MAPERR, Pager, type Fault } from './pager.js';
@@ -74,8 +75,10 @@ export class MemoryManager {
     envEnd: 0,
     auxv: new Uint8Array(0),
   };
+  /** Words that futex(2) with FUTEX_PRIVATE_FLAG waits for, by address. */
+  readonly futexes = new FutexTable();
   readonly #scratch = Buffer.alloc(PAGE_SIZE);
-  #released = false;
+  #users = 1;
 
   constructor(parts: MemoryManagerParts) {
     this.addressSpace = parts.addressSpace;
@@ -95,6 +98,11 @@ export class MemoryManager {
     const kind = access === 0 ? Access.Read : access;
     if (!vma.permits(kind)) return ACCERR;
     return this.pager.fault(vma, page, kind);
+  }
+
+  /** Brings in the page at `address` for writing: whether it may be written. */
+  makeWritable(address: number): boolean {
+    return this.handleFault(address, Access.Write) === 0;
   }
 
   /** Bytes copied from the guest; fewer than asked means EFAULT at that point. */
@@ -196,17 +204,26 @@ export class MemoryManager {
     return !isData || this.vmas.dataBytes + bytes <= this.limits.soft(Rlimit.Data);
   }
 
-  /** Ends the address space and gives every frame back. Twice is safe. */
+  /** clone(2) with CLONE_VM: one more task runs in this memory. */
+  share(): this {
+    this.#users++;
+    return this;
+  }
+
+  get isShared(): boolean {
+    return this.#users > 1;
+  }
+
+  /** A user is gone; with the last one the address space ends and every frame is given back. */
   release(): void {
-    if (this.#released) return;
-    this.#released = true;
+    if (--this.#users > 0) return;
     this.vmas.clear();
     this.addressSpace.release();
     this.pages.releaseAll();
   }
 
   #invalidate(vma: Vma, start: number, end: number, truncated: boolean): void {
-    if (this.#released) return;
+    if (this.#users === 0) return;
     this.pages.drop(pageRoundDown(start), Math.min(pageRoundUp(end), vma.end), !truncated);
   }
 

@@ -29,6 +29,8 @@ const FIRST_CHUNK = 64 * KIB;
 const LARGE_CHUNK = 2048 * KIB;
 const FILE_WINDOW = 256 * KIB;
 const COPY_WINDOW = 16 * KIB;
+/** Copied at once where a page is written that a fork left shared: a fault costs as much as copying some pages. */
+const FORK_WINDOW = 32 * KIB;
 /** A writable segment of an image up to this size: all of it will be written. */
 const DATA_SEGMENT = 64 * KIB;
 
@@ -189,14 +191,24 @@ export class Pager {
       this.#replace(vma, page, frames, { owned: false, writeProtected: false });
       return 0;
     }
-    const size = copyWindow(vma);
+    const size = run.owned ? FORK_WINDOW : copyWindow(vma);
     const low = page - (page % size);
     const start = Math.max(low, run.start, vma.start);
     const end = Math.min(low + size, run.end, vma.end);
-    const frame = run.frame + (start - run.start);
-    const frames = this.#copy({ start: frame, end: frame + (end - start) });
-    this.#replace(vma, start, frames, OWNED);
+    if (run.owned && this.#unprotect(vma, page, run, start, end)) return 0;
+    this.#replace(vma, start, this.#copy(framesOf(run, start, end)), OWNED);
     return 0;
+  }
+
+  /** After a fork whose other side has its own copy by now, or is gone: no copy is needed. */
+  #unprotect(vma: Vma, page: number, run: PageRun, start: number, end: number): boolean {
+    if (!this.#memory.isShared(framesOf(run, start, end))) {
+      this.pages.unprotect(start, end, vma.pageAccess);
+      return true;
+    }
+    if (this.#memory.isShared(framesOf(run, page, page + PAGE_SIZE))) return false;
+    this.pages.unprotect(page, page + PAGE_SIZE, vma.pageAccess);
+    return true;
   }
 
   /** New frames with the contents of `source`. */
@@ -248,6 +260,12 @@ export class Pager {
       throw error;
     }
   }
+}
+
+/** The frames behind [start, end) of a run. */
+function framesOf(run: PageRun, start: number, end: number): FileRange {
+  const frame = run.frame + (start - run.start);
+  return { start: frame, end: frame + (end - start) };
 }
 
 /** A page that is not written goes on showing what is written to its file, so only images are copied ahead. */

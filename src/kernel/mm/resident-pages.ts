@@ -21,13 +21,18 @@ const INSERTED_AT_ONCE = 4096;
 
 export class ResidentPages {
   readonly #runs = new IntervalList<PageRun>();
-  /** Bytes resident. */
+  /** Bytes resident, now and at most. */
   bytes = 0;
+  #peakBytes = 0;
 
   constructor(
     readonly addressSpace: GuestAddressSpace,
     readonly memory: GuestMemory,
   ) {}
+
+  get peakBytes(): number {
+    return (this.#peakBytes = Math.max(this.#peakBytes, this.bytes));
+  }
 
   get runCount(): number {
     return this.#runs.length;
@@ -127,6 +132,52 @@ export class ResidentPages {
     this.#restore(runs);
   }
 
+  /**
+   * Puts the same frames behind the same pages of `child`, where nothing is resident. Pages of this address space's
+   * own are write-protected on both sides, so that whoever writes first gets a copy.
+   */
+  forkInto(child: ResidentPages): void {
+    const runs = this.#cut(0, Infinity);
+    try {
+      for (const run of runs) {
+        this.#protectForFork(run);
+        child.#adopt(run);
+      }
+    } finally {
+      this.#restore(runs);
+    }
+  }
+
+  #protectForFork(run: PageRun): void {
+    if (!run.owned || run.writeProtected) return;
+    run.writeProtected = true;
+    const access = effectiveAccess(run.access, true);
+    if (access === run.access) return;
+    run.access = access;
+    this.#translate(run);
+  }
+
+  /** Takes over a copy of another's run, with references of its own. It lies behind all that are here. */
+  #adopt(run: PageRun): void {
+    const copy = { ...run };
+    const frames = { start: run.frame, end: run.frame + (run.end - run.start) };
+    this.#translate(copy);
+    this.memory.incRef(frames);
+    this.bytes += run.end - run.start;
+    this.#runs.insertAt(this.#runs.length, copy);
+  }
+
+  /** Lets pages be written that a fork had protected, where nobody else holds their frames any more. */
+  unprotect(start: number, end: number, access: AccessType): void {
+    const runs = this.#cut(start, end);
+    for (const run of runs) {
+      run.writeProtected = false;
+      run.access = access;
+      this.#translate(run);
+    }
+    this.#restore(runs);
+  }
+
   /** Writes a page's translation again, where a fault says that it is not as recorded. */
   retranslate(address: number, length: number): void {
     const run = this.#runs.find(address);
@@ -164,6 +215,7 @@ export class ResidentPages {
   }
 
   #release(run: PageRun): void {
+    if (this.bytes > this.#peakBytes) this.#peakBytes = this.bytes;
     this.bytes -= run.end - run.start;
     this.memory.decRef({ start: run.frame, end: run.frame + (run.end - run.start) });
   }

@@ -19,7 +19,12 @@ export interface VmaAttributes {
   readonly image: boolean;
   /** `undefined`: anonymous and private. Shared anonymous memory has a file of its own. */
   readonly file: MappedFile | undefined;
+  /** As it is copied, where nothing is said. */
+  readonly onFork?: OnFork;
 }
+
+/** What fork(2) does about a mapping, as madvise(2) says. */
+export type OnFork = 'copy' | 'skip' | 'wipe';
 
 export type InvalidatePages = (vma: Vma, start: number, end: number, truncated: boolean) => void;
 
@@ -36,6 +41,7 @@ export class Vma implements Interval, MappingObserver {
   faultAround = 0;
   /** Where the last fault's population ended (for a stack, began): a fault there is sequential. */
   expectedFault = -1;
+  onFork: OnFork;
 
   constructor(
     public start: number,
@@ -52,6 +58,7 @@ export class Vma implements Interval, MappingObserver {
     this.noReserve = attributes.noReserve;
     this.image = attributes.image;
     this.file = attributes.file;
+    this.onFork = attributes.onFork ?? 'copy';
   }
 
   get length(): number {
@@ -115,6 +122,7 @@ export class Vma implements Interval, MappingObserver {
       this.growsDown === next.growsDown &&
       this.noReserve === next.noReserve &&
       this.image === next.image &&
+      this.onFork === next.onFork &&
       this.file?.mappable === next.file?.mappable &&
       this.file?.name === next.file?.name &&
       (this.file === undefined || this.fileEnd === next.offset)

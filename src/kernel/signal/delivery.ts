@@ -13,6 +13,7 @@ import {
   SiCode,
   Signo,
 } from '../abi/signal.js';
+import { isOrphanedGroup } from '../task/process-group.js';
 import type { Task } from '../task/task.js';
 import { isRestartable } from './call-restart.js';
 import { defaultAction } from './default-action.js';
@@ -32,7 +33,7 @@ const SYSCALL_LENGTH = 2;
  */
 export function deliverSignals(task: Task, observe: SignalObserver | undefined): void {
   const { process } = task;
-  while (process.exitStatus === undefined && !process.stopped) {
+  while (!task.isEnding && !process.stopped) {
     const info = task.pending.take(task.blocked) ?? process.pending.take(task.blocked);
     if (info === undefined) break;
     const action = process.actions.get(info.signo);
@@ -45,7 +46,7 @@ export function deliverSignals(task: Task, observe: SignalObserver | undefined):
     runHandler(task, info, action);
     return;
   }
-  if (process.exitStatus !== undefined) return;
+  if (task.isEnding) return;
   // No handler ran: what was cut short goes on as if nothing had been.
   if (task.interruptedCall >= 0) restartCall(task);
   if (task.savedMask !== undefined && !process.stopped) {
@@ -65,7 +66,12 @@ function applyDefault(task: Task, info: SignalInfo): void {
       task.process.exit({ signal: info.signo, coreDumped: false });
       break;
     case 'stop':
-      task.process.stopped = true;
+      if (
+        info.signo === Signo.SIGSTOP ||
+        !isOrphanedGroup(task.kernel, task.process.processGroup)
+      ) {
+        task.process.stop(info.signo);
+      }
       break;
     case 'ignore':
     case 'continue':

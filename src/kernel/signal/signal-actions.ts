@@ -20,7 +20,22 @@ const DEFAULT: SignalAction = {
 
 /** The actions of a process, one a signal. */
 export class SignalActions {
+  /** More than one process has used them. */
+  isShared = false;
   readonly #actions: SignalAction[] = new Array<SignalAction>(SIGNAL_COUNT + 1).fill(DEFAULT);
+
+  /** clone(2) with CLONE_SIGHAND: one more process uses these same actions. */
+  share(): this {
+    this.isShared = true;
+    return this;
+  }
+
+  /** fork(2): the same actions, changed apart from now on. */
+  clone(): SignalActions {
+    const copy = new SignalActions();
+    for (const [signo, action] of this.#actions.entries()) copy.set(signo, action);
+    return copy;
+  }
 
   get(signo: number): SignalAction {
     return this.#actions[signo] ?? DEFAULT;

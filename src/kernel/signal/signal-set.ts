@@ -23,6 +23,10 @@ export class SignalSet {
     view.setInt32(4, this.high, true);
   }
 
+  clone(): SignalSet {
+    return new SignalSet(this.low, this.high);
+  }
+
   get isEmpty(): boolean {
     return this.low === 0 && this.high === 0;
   }

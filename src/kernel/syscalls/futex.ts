@@ -1,74 +1,136 @@
-/** futex(2), between the threads of one process. */
+/** futex(2): waiting for words of memory, and waking those who do. */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
+import type { FutexQueue } from '../task/futex.js';
+import { futexQueue, readFutexWord, updateFutexWord } from '../task/futex-word.js';
 import type { Task } from '../task/task.js';
-import { millisecondsUntil, readTimespec } from '../time/timespec.js';
-import { after } from '../time/timeout.js';
 import { ClockId, toMilliseconds } from '../time/clock.js';
+import { after } from '../time/timeout.js';
+import { millisecondsUntil, readTimespec } from '../time/timespec.js';
+import { lockPi, unlockPi } from './futex-lock.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const FUTEX_REQUEUE = 3;
 const FUTEX_CMP_REQUEUE = 4;
+const FUTEX_WAKE_OP = 5;
+const FUTEX_LOCK_PI = 6;
+const FUTEX_UNLOCK_PI = 7;
+const FUTEX_TRYLOCK_PI = 8;
 const FUTEX_WAIT_BITSET = 9;
 const FUTEX_WAKE_BITSET = 10;
+const FUTEX_LOCK_PI2 = 13;
 const FUTEX_PRIVATE_FLAG = 128;
 const FUTEX_CLOCK_REALTIME = 256;
 const ANY = 0xffffffff;
+/** Commands that know of the clock flag. */
+const CLOCKED: ReadonlySet<number> = new Set([FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI2]);
 
 function sysFutex(task: Task, args: Registers): SyscallResult {
   const address = args.argument(0);
   const operation = args.argumentUint(1);
   const command = operation & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
   const realtime = (operation & FUTEX_CLOCK_REALTIME) !== 0;
-  if (realtime && command !== FUTEX_WAIT && command !== FUTEX_WAIT_BITSET) return -Errno.ENOSYS;
+  if (realtime && !CLOCKED.has(command)) return -Errno.ENOSYS;
   if (address % 4 !== 0) return -Errno.EINVAL;
   if (address >= task.mm.layout.top) return -Errno.EFAULT;
+  const isPrivate = (operation & FUTEX_PRIVATE_FLAG) !== 0;
+  const queue = futexQueue(task.mm, address, isPrivate);
   const value = args.argumentUint(2);
+  const clock = realtime ? ClockId.Realtime : ClockId.Monotonic;
   switch (command) {
     case FUTEX_WAIT:
-      return wait(task, args, address, value, ANY, undefined);
-    case FUTEX_WAIT_BITSET: {
-      const clock = realtime ? ClockId.Realtime : ClockId.Monotonic;
-      return wait(task, args, address, value, args.argumentUint(5), clock);
-    }
+      return wait(task, args, queue, value, ANY, undefined);
+    case FUTEX_WAIT_BITSET:
+      return wait(task, args, queue, value, args.argumentUint(5), clock);
     case FUTEX_WAKE:
-      return task.process.futexes.wake(address, value, ANY);
+      return queue.wake(atLeastOne(value), ANY);
     case FUTEX_WAKE_BITSET: {
       const bitset = args.argumentUint(5);
-      return bitset === 0 ? -Errno.EINVAL : task.process.futexes.wake(address, value, bitset);
+      return bitset === 0 ? -Errno.EINVAL : queue.wake(atLeastOne(value), bitset);
     }
+    case FUTEX_WAKE_OP:
+      return wakeOp(task, args, queue, isPrivate);
     case FUTEX_REQUEUE:
-      return requeue(task, args, address, value);
+      return requeue(task, args, queue, isPrivate);
     case FUTEX_CMP_REQUEUE: {
-      const current = readWord(task, address);
+      const current = readFutexWord(task.mm, address);
       if (current === undefined) return -Errno.EFAULT;
-      return current === args.argumentUint(5) ? requeue(task, args, address, value) : -Errno.EAGAIN;
+      return current === args.argumentUint(5)
+        ? requeue(task, args, queue, isPrivate)
+        : -Errno.EAGAIN;
     }
+    case FUTEX_LOCK_PI:
+      return lockPi(task, queue, address, readTimeout(task, args.argument(3), ClockId.Realtime));
+    case FUTEX_LOCK_PI2:
+      return lockPi(task, queue, address, readTimeout(task, args.argument(3), clock));
+    case FUTEX_TRYLOCK_PI:
+      return lockPi(task, queue, address, 0);
+    case FUTEX_UNLOCK_PI:
+      return unlockPi(task, queue, address);
     default:
       return -Errno.ENOSYS;
   }
 }
 
-function readWord(task: Task, address: number): number | undefined {
-  const word = new Uint32Array(1);
-  return task.mm.read(address, new Uint8Array(word.buffer)) ? word[0] : undefined;
+/** Linux wakes one where it is asked for none, or for fewer. */
+function atLeastOne(count: number): number {
+  return Math.max(count | 0, 1);
 }
 
-function requeue(task: Task, args: Registers, address: number, count: number): number {
+function requeue(task: Task, args: Registers, queue: FutexQueue, isPrivate: boolean): number {
+  const count = args.argumentInt(2);
   const most = args.argumentInt(3);
   const target = args.argument(4);
-  if (most < 0 || (count | 0) < 0 || target % 4 !== 0) return -Errno.EINVAL;
-  const woken = task.process.futexes.wake(address, count, ANY);
-  return woken + task.process.futexes.requeue(address, target, most);
+  if (most < 0 || count < 0 || target % 4 !== 0) return -Errno.EINVAL;
+  const woken = queue.wake(count, ANY);
+  return woken + queue.requeue(futexQueue(task.mm, target, isPrivate), most);
+}
+
+/** Operations and comparisons of FUTEX_WAKE_OP, by their numbers. */
+const OPERATIONS: readonly ((value: number, argument: number) => number)[] = [
+  (_value, argument) => argument,
+  (value, argument) => value + argument,
+  (value, argument) => value | argument,
+  (value, argument) => value & ~argument,
+  (value, argument) => value ^ argument,
+];
+const COMPARISONS: readonly ((value: number, argument: number) => boolean)[] = [
+  (value, argument) => value === argument,
+  (value, argument) => value !== argument,
+  (value, argument) => value < argument,
+  (value, argument) => value <= argument,
+  (value, argument) => value > argument,
+  (value, argument) => value >= argument,
+];
+const SHIFT_ARGUMENT = 8;
+
+/** Changes a second word, wakes waiters of the first, and by what the second was waiters of that. */
+function wakeOp(task: Task, args: Registers, queue: FutexQueue, isPrivate: boolean): number {
+  const second = args.argument(4);
+  if (second % 4 !== 0) return -Errno.EINVAL;
+  if (second >= task.mm.layout.top) return -Errno.EFAULT;
+  const encoded = args.argumentInt(5);
+  const code = (encoded >>> 28) & 0xf;
+  const operand = (encoded << 8) >> 20;
+  const argument = (code & SHIFT_ARGUMENT) !== 0 ? 1 << (operand & 31) : operand;
+  const operation = OPERATIONS[code & 7];
+  const comparison = COMPARISONS[(encoded >>> 24) & 0xf];
+  if (operation === undefined || comparison === undefined) return -Errno.ENOSYS;
+  const before = updateFutexWord(task.mm, second, (value) => operation(value | 0, argument));
+  if (before < 0) return before;
+  const woken = queue.wake(atLeastOne(args.argumentInt(2)), ANY);
+  if (!comparison(before | 0, (encoded << 20) >> 20)) return woken;
+  const other = futexQueue(task.mm, second, isPrivate);
+  return woken + other.wake(atLeastOne(args.argumentInt(3)), ANY);
 }
 
 /** With a clock the timeout is a point in time, without one a duration. */
 function wait(
   task: Task,
   args: Registers,
-  address: number,
+  queue: FutexQueue,
   expected: number,
   bitset: number,
   clock: number | undefined,
@@ -76,10 +138,10 @@ function wait(
   if (bitset === 0) return -Errno.EINVAL;
   const timeout = readTimeout(task, args.argument(3), clock);
   if (timeout < 0) return timeout;
-  const current = readWord(task, address);
+  const current = readFutexWord(task.mm, args.argument(0));
   if (current === undefined) return -Errno.EFAULT;
   if (current !== expected) return -Errno.EAGAIN;
-  return sleep(task, address, bitset, timeout);
+  return sleep(task, queue, bitset, timeout);
 }
 
 /** Milliseconds from now, `Infinity` for no timeout, or -errno. */
@@ -92,11 +154,11 @@ function readTimeout(task: Task, address: number, clock: number | undefined): nu
 
 async function sleep(
   task: Task,
-  address: number,
+  queue: FutexQueue,
   bitset: number,
   timeout: number,
 ): Promise<number> {
-  const { woken, cancel } = task.process.futexes.wait(address, bitset);
+  const { woken, cancel } = queue.wait(bitset);
   if (timeout === Infinity) return task.block(woken, cancel);
   let stop = (): void => undefined;
   const late = new Promise<number>((resolve) => {
@@ -119,6 +181,17 @@ function sysSetRobustList(task: Task, args: Registers): number {
   return 0;
 }
 
+function sysGetRobustList(task: Task, args: Registers): number {
+  const tid = args.argumentInt(0);
+  const target = tid === 0 ? task : task.kernel.tasks.get(tid);
+  if (target === undefined) return -Errno.ESRCH;
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(ROBUST_LIST_SIZE));
+  if (task.mm.write(args.argument(2), bytes) !== 0) return -Errno.EFAULT;
+  bytes.writeBigUInt64LE(BigInt(target.robustList));
+  return task.mm.write(args.argument(1), bytes);
+}
+
 export const rows: readonly SyscallRow[] = [
   {
     number: 202,
@@ -126,14 +199,20 @@ export const rows: readonly SyscallRow[] = [
     handler: sysFutex,
     args: ['pointer', 'hex', 'uint', 'hex', 'pointer', 'hex'],
     support: 'partial',
-    missing: 'priority inheritance, FUTEX_WAKE_OP; words shared between processes',
+    missing: 'FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI; priorities',
   },
   {
     number: 273,
     name: 'set_robust_list',
     handler: sysSetRobustList,
     args: ['pointer', 'size'],
-    support: 'partial',
-    missing: 'the list is kept, but not walked at exit: no lock outlives the only thread',
+    support: 'full',
+  },
+  {
+    number: 274,
+    name: 'get_robust_list',
+    handler: sysGetRobustList,
+    args: ['int', 'pointer', 'pointer'],
+    support: 'full',
   },
 ];

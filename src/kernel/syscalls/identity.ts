@@ -2,6 +2,7 @@
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import type { Credentials } from '../task/credentials.js';
+import { membersOf } from '../task/process-group.js';
 import type { Process } from '../task/process.js';
 import type { Task } from '../task/task.js';
 import type { SyscallRow } from './row.js';
@@ -113,22 +114,29 @@ function processOf(task: Task, pid: number): Process | undefined {
 }
 
 function sysSetpgid(task: Task, args: Registers): number {
+  const { process } = task;
   const target = processOf(task, args.argumentInt(0));
-  const wanted = args.argumentInt(1);
-  if (wanted < 0) return -Errno.EINVAL;
+  const group = args.argumentInt(1);
+  if (group < 0) return -Errno.EINVAL;
   if (target === undefined) return -Errno.ESRCH;
-  if (target.session === target.pid || target.session !== task.process.session) {
-    return -Errno.EPERM;
-  }
-  target.processGroup = wanted === 0 ? target.pid : wanted;
+  if (target !== process && target.parent !== process) return -Errno.ESRCH;
+  if (target.session !== process.session) return -Errno.EPERM;
+  if (target !== process && target.hasExecuted) return -Errno.EACCES;
+  if (target.session === target.pid) return -Errno.EPERM;
+  const wanted = group === 0 ? target.pid : group;
+  if (wanted !== target.pid && !isGroupOfSession(task, wanted)) return -Errno.EPERM;
+  target.processGroup = wanted;
   return 0;
+}
+
+function isGroupOfSession(task: Task, group: number): boolean {
+  const members = membersOf(task.kernel, group);
+  return members.some((member) => member.session === task.process.session);
 }
 
 function sysSetsid(task: Task): number {
   const { process, kernel } = task;
-  for (const other of kernel.processes.values()) {
-    if (other.processGroup === process.pid) return -Errno.EPERM;
-  }
+  if (membersOf(kernel, process.pid).length > 0) return -Errno.EPERM;
   process.session = process.pid;
   process.processGroup = process.pid;
   return process.pid;

@@ -1,9 +1,10 @@
 /** Resource limits and usage, getrlimit(2), getrusage(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { Rlimit, type ResourceLimit } from '../task/resource-limits.js';
+import { maySignal } from '../task/credentials.js';
+import { Rlimit, type ResourceLimit, type ResourceLimits } from '../task/resource-limits.js';
 import type { Task } from '../task/task.js';
-import { putLong, putTimeval } from '../time/timespec.js';
+import { encodeUsage } from './resource-usage.js';
 import type { SyscallRow } from './row.js';
 
 const RLIM_INFINITY = 0xffffffffffffffffn;
@@ -12,8 +13,6 @@ const NR_OPEN = 1048576;
 const RUSAGE_SELF = 0;
 const RUSAGE_CHILDREN = -1;
 const RUSAGE_THREAD = 1;
-const RUSAGE_SIZE = 144;
-const RU_MAXRSS = 32;
 
 function encodeLimit(limit: ResourceLimit): Buffer {
   const bytes = Buffer.alloc(16);
@@ -32,15 +31,15 @@ function decodeLimit(bytes: Buffer): ResourceLimit {
   return { soft, hard };
 }
 
-function setLimit(task: Task, resource: number, address: number): number {
+function setLimit(task: Task, limits: ResourceLimits, resource: number, address: number): number {
   const bytes = Buffer.alloc(16);
   if (!task.mm.read(address, bytes)) return -Errno.EFAULT;
   const wanted = decodeLimit(bytes);
-  const old = task.process.limits.get(resource);
+  const old = limits.get(resource);
   if (old === undefined || wanted.soft > wanted.hard) return -Errno.EINVAL;
   if (resource === Rlimit.Nofile && wanted.hard > NR_OPEN) return -Errno.EPERM;
   if (wanted.hard > old.hard && task.credentials.euid !== 0) return -Errno.EPERM;
-  task.process.limits.set(resource, wanted);
+  limits.set(resource, wanted);
   return 0;
 }
 
@@ -52,10 +51,13 @@ function getLimit(task: Task, resource: number, address: number): number {
 function sysPrlimit64(task: Task, args: Registers): number {
   const [pid, resource] = [args.argumentInt(0), args.argumentUint(1)];
   const [from, to] = [args.argument(2), args.argument(3)];
-  if (pid !== 0 && pid !== task.pid) return -Errno.ESRCH;
-  const old = task.process.limits.get(resource);
+  const target = pid === 0 ? task : task.kernel.tasks.get(pid);
+  if (target === undefined) return -Errno.ESRCH;
+  if (target.process !== task.process && !maySignal(task, target)) return -Errno.EPERM;
+  const { limits } = target.process;
+  const old = limits.get(resource);
   if (old === undefined) return -Errno.EINVAL;
-  const result = from === 0 ? 0 : setLimit(task, resource, from);
+  const result = from === 0 ? 0 : setLimit(task, limits, resource, from);
   if (result !== 0 || to === 0) return result;
   return task.mm.write(to, encodeLimit(old));
 }
@@ -65,12 +67,14 @@ function sysGetrusage(task: Task, args: Registers): number {
   if (who !== RUSAGE_SELF && who !== RUSAGE_CHILDREN && who !== RUSAGE_THREAD) {
     return -Errno.EINVAL;
   }
-  const bytes = Buffer.alloc(RUSAGE_SIZE);
-  if (who !== RUSAGE_CHILDREN) {
-    putTimeval(bytes, 0, task.cpuTime);
-    putLong(bytes, RU_MAXRSS, Math.floor(task.mm.residentBytes / 1024));
-  }
-  return task.mm.write(args.argument(1), bytes);
+  return task.mm.write(args.argument(1), usageOf(task, who));
+}
+
+function usageOf(task: Task, who: number): Buffer {
+  const { process, mm } = task;
+  if (who === RUSAGE_CHILDREN) return encodeUsage(process.childCpuTime, process.childPeakResident);
+  const peak = Math.max(process.peakResident, mm.pages.peakBytes);
+  return encodeUsage(who === RUSAGE_THREAD ? task.cpuTime : process.cpuTime, peak);
 }
 
 export const rows: readonly SyscallRow[] = [
@@ -92,7 +96,8 @@ export const rows: readonly SyscallRow[] = [
   {
     number: 160,
     name: 'setrlimit',
-    handler: (task, args) => setLimit(task, args.argumentUint(0), args.argument(1)),
+    handler: (task, args) =>
+      setLimit(task, task.process.limits, args.argumentUint(0), args.argument(1)),
     args: ['resource', 'rlimit'],
     support: 'partial',
     missing: 'RLIMIT_CPU, RLIMIT_NPROC and others that are kept and not enforced',
@@ -102,7 +107,6 @@ export const rows: readonly SyscallRow[] = [
     name: 'prlimit64',
     handler: sysPrlimit64,
     args: ['int', 'resource', 'rlimit', 'rlimit-out'],
-    support: 'partial',
-    missing: 'limits of other processes',
+    support: 'full',
   },
 ];

@@ -24,6 +24,7 @@ type NamedFormat =
   | 'map-flags'
   | 'remap-flags'
   | 'at-flags'
+  | 'clone-flags'
   | 'random-flags'
   | 'memfd-flags'
   | 'statx-flags'

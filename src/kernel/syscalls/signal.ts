@@ -14,6 +14,7 @@ import {
   SiCode,
   Signo,
 } from '../abi/signal.js';
+import { PidFile } from '../fs/event/pid-file.js';
 import {
   NO_ALTERNATE_STACK,
   RETURN_FRAME_SIZE,
@@ -23,7 +24,9 @@ import {
   sanitizeExtendedState,
 } from '../signal/signal-frame.js';
 import { SignalSet } from '../signal/signal-set.js';
-import type { SignalInfo } from '../signal/signal-info.js';
+import { SIGINFO_SIZE, type SignalInfo } from '../signal/signal-info.js';
+import { maySignal } from '../task/credentials.js';
+import { membersOf } from '../task/process-group.js';
 import type { Process } from '../task/process.js';
 import type { Task } from '../task/task.js';
 import type { SyscallRow } from './row.js';
@@ -108,45 +111,119 @@ function userInfo(task: Task, signo: number, code: number): SignalInfo {
 /** kill(2): a process, a process group, or every process but the caller. */
 function sysKill(task: Task, args: Registers): number {
   const [pid, signo] = [args.argumentInt(0), args.argumentInt(1)];
+  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   const targets = killTargets(task, pid);
   if (targets.length === 0) return -Errno.ESRCH;
-  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
+  const allowed = targets.filter((target) => mayKill(task, target, signo));
+  if (allowed.length === 0) return -Errno.EPERM;
   if (signo !== 0) {
-    for (const target of targets) target.sendSignal(signo, userInfo(task, signo, SiCode.SI_USER));
+    for (const target of allowed) target.sendSignal(signo, userInfo(task, signo, SiCode.SI_USER));
   }
   return 0;
 }
 
 function killTargets(task: Task, pid: number): Process[] {
-  const all = [...task.kernel.processes.values()];
-  if (pid > 0) return all.filter((process) => process.pid === pid);
-  if (pid === -1) return all.filter((process) => process !== task.process);
-  const group = pid === 0 ? task.process.processGroup : -pid;
-  return all.filter((process) => process.processGroup === group);
+  const { kernel, process } = task;
+  if (pid > 0) {
+    const target = kernel.processes.get(pid) ?? kernel.tasks.get(pid)?.process;
+    return target === undefined ? [] : [target];
+  }
+  if (pid === -1) return [...kernel.processes.values()].filter((other) => other !== process);
+  return membersOf(kernel, pid === 0 ? process.processGroup : -pid);
 }
 
-function sendToThread(task: Task, pid: number, tid: number, signo: number): number {
-  if (tid <= 0 || pid <= 0) return -Errno.EINVAL;
-  for (const process of task.kernel.processes.values()) {
-    for (const target of process.tasks) {
-      if (target.tid !== tid || (pid !== ANY_PROCESS && process.pid !== pid)) continue;
-      if (signo === 0) return 0;
-      if (!isSignal(signo)) return -Errno.EINVAL;
-      target.sendSignal(signo, userInfo(task, signo, SiCode.SI_TKILL));
-      return 0;
-    }
-  }
-  return -Errno.ESRCH;
+/** SIGCONT may be sent to anybody in the session. */
+function mayKill(task: Task, target: Process, signo: number): boolean {
+  const thread = target.leader;
+  if (thread === undefined || target === task.process) return true;
+  const isInSession = signo === Signo.SIGCONT && target.session === task.process.session;
+  return isInSession || maySignal(task, thread);
+}
+
+function sendToThread(
+  task: Task,
+  pid: number,
+  tid: number,
+  signo: number,
+  info: SignalInfo,
+): number {
+  if (tid <= 0 || pid <= 0 || (signo !== 0 && !isSignal(signo))) return -Errno.EINVAL;
+  const target = task.kernel.tasks.get(tid);
+  if (target === undefined) return -Errno.ESRCH;
+  if (pid !== ANY_PROCESS && target.process.pid !== pid) return -Errno.ESRCH;
+  if (!mayKill(task, target.process, signo)) return -Errno.EPERM;
+  if (signo !== 0 && !target.isEnding) target.sendSignal(signo, info);
+  return 0;
 }
 
 const ANY_PROCESS = Infinity;
 
 function sysTgkill(task: Task, args: Registers): number {
-  return sendToThread(task, args.argumentInt(0), args.argumentInt(1), args.argumentInt(2));
+  const signo = args.argumentInt(2);
+  const info = userInfo(task, signo, SiCode.SI_TKILL);
+  return sendToThread(task, args.argumentInt(0), args.argumentInt(1), signo, info);
 }
 
 function sysTkill(task: Task, args: Registers): number {
-  return sendToThread(task, ANY_PROCESS, args.argumentInt(0), args.argumentInt(1));
+  const signo = args.argumentInt(1);
+  const info = userInfo(task, signo, SiCode.SI_TKILL);
+  return sendToThread(task, ANY_PROCESS, args.argumentInt(0), signo, info);
+}
+
+/** What a sender may claim a signal to be: nothing that only the kernel says, but to itself. */
+function readQueuedInfo(task: Task, address: number, signo: number): SignalInfo | number {
+  const bytes = Buffer.alloc(SIGINFO_SIZE);
+  if (!task.mm.read(address, bytes)) return -Errno.EFAULT;
+  return {
+    signo,
+    code: bytes.readInt32LE(8),
+    pid: bytes.readInt32LE(16),
+    uid: bytes.readUInt32LE(20),
+    value: bytes.readBigUInt64LE(24),
+  };
+}
+
+function mayClaim(task: Task, target: Process | undefined, code: number): boolean {
+  return (code < 0 && code !== SiCode.SI_TKILL) || target === task.process;
+}
+
+function sysSigqueueinfo(task: Task, args: Registers): number {
+  const [pid, signo] = [args.argumentInt(0), args.argumentInt(1)];
+  const info = readQueuedInfo(task, args.argument(2), signo);
+  if (typeof info === 'number') return info;
+  const target = task.kernel.processes.get(pid);
+  if (!mayClaim(task, target, info.code)) return -Errno.EPERM;
+  return queueTo(task, target, signo, info);
+}
+
+function queueTo(task: Task, target: Process | undefined, signo: number, info: SignalInfo): number {
+  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
+  if (target === undefined) return -Errno.ESRCH;
+  if (!mayKill(task, target, signo)) return -Errno.EPERM;
+  if (signo !== 0) target.sendSignal(signo, info);
+  return 0;
+}
+
+function sysTgsigqueueinfo(task: Task, args: Registers): number {
+  const [pid, tid, signo] = [args.argumentInt(0), args.argumentInt(1), args.argumentInt(2)];
+  const info = readQueuedInfo(task, args.argument(3), signo);
+  if (typeof info === 'number') return info;
+  if (!mayClaim(task, task.kernel.processes.get(pid), info.code)) return -Errno.EPERM;
+  return sendToThread(task, pid, tid, signo, info);
+}
+
+function sysPidfdSendSignal(task: Task, args: Registers): number {
+  const file = task.files.get(args.argumentInt(0));
+  const [signo, infoAt] = [args.argumentInt(1), args.argument(2)];
+  if (args.argumentUint(3) !== 0) return -Errno.EINVAL;
+  if (!(file instanceof PidFile)) return -Errno.EBADF;
+  const target = task.kernel.processes.get(file.process.pid);
+  if (target !== file.process) return -Errno.ESRCH;
+  if (infoAt === 0) return queueTo(task, target, signo, userInfo(task, signo, SiCode.SI_USER));
+  const info = readQueuedInfo(task, infoAt, signo);
+  if (typeof info === 'number') return info;
+  if (!mayClaim(task, target, info.code)) return -Errno.EPERM;
+  return queueTo(task, target, signo, info);
 }
 
 function sysSigaltstack(task: Task, args: Registers): number {
@@ -234,6 +311,27 @@ export const rows: readonly SyscallRow[] = [
     name: 'rt_sigpending',
     handler: sysSigpending,
     args: ['signal-set-out', 'size'],
+    support: 'full',
+  },
+  {
+    number: 129,
+    name: 'rt_sigqueueinfo',
+    handler: sysSigqueueinfo,
+    args: ['int', 'signal', 'pointer'],
+    support: 'full',
+  },
+  {
+    number: 297,
+    name: 'rt_tgsigqueueinfo',
+    handler: sysTgsigqueueinfo,
+    args: ['int', 'int', 'signal', 'pointer'],
+    support: 'full',
+  },
+  {
+    number: 424,
+    name: 'pidfd_send_signal',
+    handler: sysPidfdSendSignal,
+    args: ['fd', 'signal', 'pointer', 'hex'],
     support: 'full',
   },
   {

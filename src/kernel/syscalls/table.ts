@@ -1,5 +1,7 @@
 /** The system call table: one row a call, one file a family. */
 import { buildTable } from './dispatcher.js';
+import { rows as cloneRows } from './clone.js';
+import { rows as execRows } from './exec.js';
 import { fileRows } from './file-families.js';
 import { rows as futexRows } from './futex.js';
 import { rows as identityRows } from './identity.js';
@@ -14,8 +16,11 @@ import { rows as signalWaitRows } from './signal-wait.js';
 import { rows as socketRows } from './socket.js';
 import { rows as systemRows } from './system.js';
 import { rows as timeRows } from './time.js';
+import { rows as waitRows } from './wait.js';
 
 export const rows: readonly SyscallRow[] = [
+  ...cloneRows,
+  ...execRows,
   ...fileRows,
   ...futexRows,
   ...identityRows,
@@ -29,6 +34,7 @@ export const rows: readonly SyscallRow[] = [
   ...socketRows,
   ...systemRows,
   ...timeRows,
+  ...waitRows,
 ];
 
 export const syscallTable = buildTable(rows);

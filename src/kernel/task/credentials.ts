@@ -44,3 +44,13 @@ function hostGroups(): readonly number[] {
 export function hostCredentials(): Credentials {
   return simpleCredentials(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, hostGroups());
 }
+
+/** Whether `sender` may signal `target` and the like (kill(2)): root may, and those with an id in common. */
+export function maySignal(
+  sender: { readonly credentials: Credentials },
+  target: { readonly credentials: Credentials },
+): boolean {
+  const { uid, euid } = sender.credentials;
+  const { uid: real, suid: saved } = target.credentials;
+  return euid === 0 || euid === real || euid === saved || uid === real || uid === saved;
+}

@@ -1,75 +1,98 @@
-/** Wait queues of futex(2), by the address of the word. */
+/** Wait queues of futex(2), by the word they wait for. */
 interface Waiter {
   readonly bitset: number;
+  /** The thread that waits, where it is to own the word: locks with priority inheritance. */
+  readonly tid: number;
+  /** Where it is queued; undefined once it is woken. */
+  queue: FutexQueue | undefined;
   wake: () => void;
 }
 
-export class FutexTable {
-  readonly #queues = new Map<number, Waiter[]>();
+/** A word: its queue, in the table of whatever the word belongs to. */
+export class FutexQueue {
+  readonly waiters: Waiter[] = [];
+
+  constructor(
+    readonly table: FutexTable,
+    readonly key: number,
+  ) {}
+
+  get length(): number {
+    return this.waiters.length;
+  }
+
+  /** The thread that has waited longest; 0 where nobody waits. */
+  get firstTid(): number {
+    return this.waiters[0]?.tid ?? 0;
+  }
 
   /** Queues a waiter; `woken` resolves to 0 when it is woken. */
-  wait(address: number, bitset: number): { woken: Promise<number>; cancel: () => void } {
-    const waiter: Waiter = { bitset, wake: () => undefined };
+  wait(bitset: number, tid = 0): { woken: Promise<number>; cancel: () => void } {
+    const waiter: Waiter = { bitset, tid, queue: undefined, wake: () => undefined };
     const woken = new Promise<number>((resolve) => {
       waiter.wake = () => {
         resolve(0);
       };
     });
-    this.#queue(address).push(waiter);
+    this.#push(waiter);
     return {
       woken,
       cancel: () => {
-        this.#remove(waiter);
+        waiter.queue?.remove(waiter);
       },
     };
   }
 
   /** Wakes up to `count` waiters that share a bit with `bitset`; gives how many. */
-  wake(address: number, count: number, bitset: number): number {
-    const queue = this.#queues.get(address);
-    if (queue === undefined) return 0;
+  wake(count: number, bitset: number): number {
     let woken = 0;
-    const left = queue.filter((waiter) => {
-      if (woken >= count || (waiter.bitset & bitset) === 0) return true;
-      woken++;
+    for (const waiter of [...this.waiters]) {
+      if (woken >= count) break;
+      if ((waiter.bitset & bitset) === 0) continue;
+      this.remove(waiter);
       waiter.wake();
-      return false;
-    });
-    this.#store(address, left);
+      woken++;
+    }
     return woken;
   }
 
   /** Moves up to `count` waiters to another word; gives how many. */
-  requeue(from: number, to: number, count: number): number {
-    const queue = this.#queues.get(from);
-    if (queue === undefined || from === to) return 0;
-    const moved = queue.splice(0, count);
-    this.#store(from, queue);
-    this.#queue(to).push(...moved);
-    if (moved.length === 0) this.#store(to, this.#queue(to));
+  requeue(to: FutexQueue, count: number): number {
+    if (to === this) return 0;
+    const moved = this.waiters.splice(0, count);
+    for (const waiter of moved) to.#push(waiter);
+    this.table.settle(this);
     return moved.length;
   }
 
-  #queue(address: number): Waiter[] {
-    const known = this.#queues.get(address);
-    if (known !== undefined) return known;
-    const queue: Waiter[] = [];
-    this.#queues.set(address, queue);
-    return queue;
+  remove(waiter: Waiter): void {
+    waiter.queue = undefined;
+    const index = this.waiters.indexOf(waiter);
+    if (index >= 0) this.waiters.splice(index, 1);
+    this.table.settle(this);
   }
 
-  #store(address: number, queue: Waiter[]): void {
-    if (queue.length === 0) this.#queues.delete(address);
-    else this.#queues.set(address, queue);
+  #push(waiter: Waiter): void {
+    waiter.queue = this;
+    this.waiters.push(waiter);
+    this.table.keep(this);
+  }
+}
+
+/** The words of one memory, by address, or of one file, by offset. Only those that are waited for are kept. */
+export class FutexTable {
+  readonly #queues = new Map<number, FutexQueue>();
+
+  queue(key: number): FutexQueue {
+    return this.#queues.get(key) ?? new FutexQueue(this, key);
   }
 
-  #remove(waiter: Waiter): void {
-    for (const [address, queue] of this.#queues) {
-      const index = queue.indexOf(waiter);
-      if (index < 0) continue;
-      queue.splice(index, 1);
-      this.#store(address, queue);
-      return;
-    }
+  keep(queue: FutexQueue): void {
+    this.#queues.set(queue.key, queue);
+  }
+
+  /** Forgets the queue where nobody waits in it any more. */
+  settle(queue: FutexQueue): void {
+    if (queue.length === 0 && this.#queues.get(queue.key) === queue) this.#queues.delete(queue.key);
   }
 }

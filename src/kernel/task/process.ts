@@ -1,20 +1,24 @@
-/** What the threads of a process share besides memory and files. */
+/** A process, or thread group: what its threads share besides memory and files. */
 import { Poll } from '../abi/poll.js';
-import { SiCode, Signo } from '../abi/signal.js';
+import { CLD } from '../abi/wait.js';
+import { SA_NOCLDSTOP, SiCode, Signo } from '../abi/signal.js';
 import { defaultAction } from '../signal/default-action.js';
 import type { Location } from '../fs/location.js';
 import { WaitQueue } from '../fs/wait-queue.js';
+import type { Kernel } from '../kernel.js';
 import type { ProgramFile } from '../loader/load-program.js';
 import { PendingSignals } from '../signal/pending-signals.js';
 import { SignalActions } from '../signal/signal-actions.js';
 import type { SignalInfo } from '../signal/signal-info.js';
-import type { ExitStatus } from './exit-status.js';
-import { FutexTable } from './futex.js';
 import { IntervalTimer } from '../time/interval-timer.js';
+import { EventSource } from './event-source.js';
+import type { ExitStatus } from './exit-status.js';
 import { ResourceLimits } from './resource-limits.js';
 import type { Task } from './task.js';
 
 const COMM_LENGTH = 15;
+/** The parent of whoever has none in here: it takes in orphans, and reaps them at once. */
+const INIT_PID = 1;
 
 export class Process {
   /** Where the program is, for /proc/PID/exe. */
@@ -23,32 +27,106 @@ export class Process {
   env: readonly string[] = [];
   /** At most 15 bytes, prctl(PR_SET_NAME). */
   comm = '';
-  parentPid = 0;
+  /** `undefined`: started from outside, or an orphan. */
+  parent: Process | undefined;
+  readonly children = new Set<Process>();
+  /** A child ends, stops or goes on. */
+  readonly childEvents = new EventSource();
+  /** A thread has ended. */
+  readonly threadEvents = new EventSource();
+  /** What SIGCHLD says of the end, once it is a zombie. */
+  endInfo: SignalInfo | undefined;
   processGroup: number;
   session: number;
   /** setpriority(2): told, and of no effect. */
   nice = 0;
+  /** Set as soon as the end is certain; threads may still be on their way out. */
   exitStatus: ExitStatus | undefined;
-  readonly limits = new ResourceLimits();
-  readonly actions = new SignalActions();
+  /** Every thread has ended; nothing is left but the status, for the parent to ask for. */
+  isZombie = false;
+  /** The signal that tells the parent of the end; 0: none. */
+  exitSignal: number = Signo.SIGCHLD;
+  /** prctl(PR_SET_PDEATHSIG); 0: none. */
+  parentDeathSignal = 0;
+  /** prctl(PR_SET_CHILD_SUBREAPER): orphans beneath come to this process. */
+  isSubreaper = false;
+  /** It has called execve(2) since it was made: setpgid(2) of the parent comes too late. */
+  hasExecuted = false;
+  limits = new ResourceLimits();
+  actions = new SignalActions();
   /** Signals sent to the process: any of its threads may take them. */
   readonly pending = new PendingSignals();
+  /** Woken, as readable, when the process becomes a zombie: for pidfd_open(2). */
+  readonly ends = new WaitQueue();
   /** Woken as a signal is queued for the process or one of its threads, for signalfd(2). */
   readonly signalArrivals = new WaitQueue();
   readonly tasks = new Set<Task>();
-  readonly futexes = new FutexTable();
+  /** Milliseconds of CPU time of threads that have ended, and of children that were waited for. */
+  endedCpuTime = 0;
+  childCpuTime = 0;
+  /** Largest resident size of children that were waited for, in bytes. */
+  childPeakResident = 0;
+  /** Bytes, as of the last execve(2) and the end. */
+  peakResident = 0;
+  readonly startTime = performance.now();
   /** ITIMER_REAL, setitimer(2). */
   readonly realTimer = new IntervalTimer(() => {
     this.sendSignal(Signo.SIGALRM, { signo: Signo.SIGALRM, code: SiCode.SI_KERNEL });
   });
   /** prctl(PR_SET_NO_NEW_PRIVS). */
   noNewPrivileges = false;
-  /** Stopped by a signal until SIGCONT or SIGKILL. */
-  stopped = false;
+  /** Stopped by this signal until SIGCONT or SIGKILL; 0: not stopped. */
+  stopSignal = 0;
+  /** What wait(2) has not told the parent yet. */
+  unreported: 'stopped' | 'continued' | undefined;
+  /**
+   * Settles when the process has ended and given everything back. Rejects where the platform failed, with its
+   * error.
+   */
+  readonly exited: Promise<ExitStatus>;
+  #resolveExited: (status: ExitStatus) => void = () => undefined;
+  #rejectExited: (error: unknown) => void = () => undefined;
 
-  constructor(readonly pid: number) {
-    this.processGroup = pid;
-    this.session = pid;
+  constructor(
+    readonly kernel: Kernel,
+    readonly pid: number,
+    parent?: Process,
+  ) {
+    this.parent = parent;
+    this.processGroup = parent?.processGroup ?? pid;
+    this.session = parent?.session ?? pid;
+    parent?.children.add(this);
+    this.exited = new Promise((resolve, reject) => {
+      this.#resolveExited = resolve;
+      this.#rejectExited = reject;
+    });
+    // Whoever does not ask how it ended need not handle its failure either.
+    this.exited.catch(() => undefined);
+  }
+
+  get parentPid(): number {
+    return this.parent?.pid ?? INIT_PID;
+  }
+
+  get stopped(): boolean {
+    return this.stopSignal !== 0;
+  }
+
+  /** The thread whose id is the process's; any other where that one has ended. */
+  get leader(): Task | undefined {
+    let any: Task | undefined;
+    for (const task of this.tasks) {
+      if (task.tid === this.pid) return task;
+      any ??= task;
+    }
+    return any;
+  }
+
+  /** CPU time of all its threads in milliseconds. */
+  get cpuTime(): number {
+    let time = this.endedCpuTime;
+    for (const task of this.tasks) time += task.cpuTime;
+    return time;
   }
 
   /** Names the process after the program that it now runs. */
@@ -60,13 +138,32 @@ export class Process {
     this.comm = name.slice(name.lastIndexOf('/') + 1).slice(0, COMM_LENGTH);
   }
 
+  /** What fork(2) hands down besides memory, files and credentials. */
+  inherit(from: Process): void {
+    this.executable = from.executable;
+    this.argv = from.argv;
+    this.env = from.env;
+    this.comm = from.comm;
+    this.nice = from.nice;
+    this.limits = from.limits.clone();
+    this.noNewPrivileges = from.noNewPrivileges;
+  }
+
   /** Sends a signal to the process, as kill(2) does. */
   sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
     if (!this.prepare(signo)) return;
     this.pending.add(info);
     this.signalArrivals.wake(Poll.IN);
-    const ready = [...this.tasks].find((task) => task.accepts(signo));
-    ready?.wake();
+    this.wakeFor(signo);
+  }
+
+  /** Wakes a thread that a pending signal comes through to. */
+  wakeFor(signo: number): void {
+    for (const task of this.tasks) {
+      if (!task.accepts(signo)) continue;
+      task.wake();
+      return;
+    }
   }
 
   /**
@@ -83,13 +180,32 @@ export class Process {
     return [...this.tasks].some((task) => task.blocked.has(signo));
   }
 
+  /** Stops every thread until SIGCONT. */
+  stop(signo: number): void {
+    if (this.stopped || this.exitStatus !== undefined) return;
+    this.stopSignal = signo;
+    this.unreported = 'stopped';
+    for (const task of this.tasks) task.wake();
+    this.#tellParent({ code: CLD.Stopped, status: signo });
+  }
+
   /** Ends every thread. The first call decides the status. */
   exit(status: ExitStatus): void {
     if (this.exitStatus !== undefined) return;
     this.exitStatus = status;
     this.realTimer.disarm();
-    this.stopped = false;
+    this.stopSignal = 0;
     for (const task of this.tasks) task.wake();
+  }
+
+  /** Called once, when nothing is left to be given back. */
+  finish(status: ExitStatus): void {
+    this.#resolveExited(status);
+  }
+
+  /** Called once in place of `finish`, where it is not the program that failed. */
+  fail(error: unknown): void {
+    this.#rejectExited(error);
   }
 
   #continue(): void {
@@ -97,8 +213,26 @@ export class Process {
       this.#discard(signo);
     }
     if (!this.stopped) return;
-    this.stopped = false;
+    this.stopSignal = 0;
+    this.unreported = 'continued';
     for (const task of this.tasks) task.wake();
+    this.#tellParent({ code: CLD.Continued, status: Signo.SIGCONT });
+  }
+
+  /** SIGCHLD for a stop or a continuation, which sigaction(2) can switch off. */
+  #tellParent(event: { code: number; status: number }): void {
+    const { parent } = this;
+    if (parent === undefined) return;
+    const action = parent.actions.get(Signo.SIGCHLD);
+    if ((action.flags & SA_NOCLDSTOP) === 0) {
+      parent.sendSignal(Signo.SIGCHLD, {
+        signo: Signo.SIGCHLD,
+        ...event,
+        pid: this.pid,
+        uid: this.leader?.credentials.uid ?? 0,
+      });
+    }
+    parent.childEvents.happened();
   }
 
   #discard(signo: number): void {

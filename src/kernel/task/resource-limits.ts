@@ -43,6 +43,13 @@ export class ResourceLimits {
     this.#limits[Rlimit.Rtprio] = { soft: 0, hard: 0 };
   }
 
+  /** fork(2): the same limits, changed apart from now on. */
+  clone(): ResourceLimits {
+    const copy = new ResourceLimits();
+    for (const [resource, limit] of this.#limits.entries()) copy.set(resource, limit);
+    return copy;
+  }
+
   /** `undefined` for a resource number that does not exist. */
   get(resource: number): ResourceLimit | undefined {
     return this.#limits[resource];

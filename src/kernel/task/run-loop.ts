@@ -6,6 +6,7 @@ import { Errno } from '../abi/errno.js';
 import { Signo } from '../abi/signal.js';
 import { deliverSignals } from '../signal/delivery.js';
 import { syscallNumber } from '../syscalls/dispatcher.js';
+import { endTask } from './exit.js';
 import type { Task } from './task.js';
 
 /** Microseconds that a switch may keep the event loop waiting before the guest goes on without it. */
@@ -22,34 +23,22 @@ const PAGE_FAULT_PRESENT = 1;
 /** KVM's shadow tables of the deprivileged class have such entries there, now and then. */
 const PAGE_FAULT_RESERVED = 8;
 
-/** Runs until the process ends; then gives back what the task held. Never rejects. */
+/** Runs until the thread ends; then gives back what it held. Never rejects. */
 export async function runTask(task: Task): Promise<void> {
-  try {
-    const loop = new RunLoop(task);
-    await loop.run();
-  } catch (error) {
-    task.process.exit({ signal: Signo.SIGKILL, coreDumped: false });
-    release(task);
-    task.fail(error);
-    return;
-  }
-  task.kernel.tracer?.exited(task);
-  release(task);
-  task.finish(task.process.exitStatus ?? { code: 0 });
-}
-
-function release(task: Task): void {
   const { process, kernel } = task;
+  kernel.runnable++;
+  let failure: { readonly error: unknown } | undefined;
   try {
-    process.tasks.delete(task);
-    task.files.closeAll();
-    task.fsContext.dispose();
-    task.context.dispose();
-    task.mm.release();
+    await new RunLoop(task).run();
   } catch (error) {
-    kernel.reportDefect('a process was not cleaned up', error);
+    failure = { error };
+    process.exit({ signal: Signo.SIGKILL, coreDumped: false });
   }
-  kernel.processes.delete(process.pid);
+  kernel.runnable--;
+  if (failure === undefined) kernel.tracer?.exited(task);
+  endTask(task);
+  if (failure !== undefined) process.fail(failure.error);
+  else if (process.isZombie) process.finish(process.exitStatus ?? { code: 0 });
 }
 
 class RunLoop {
@@ -69,7 +58,7 @@ class RunLoop {
     for (;;) {
       if (task.hasWork || task.interruptedCall >= 0 || task.savedMask !== undefined) {
         deliverSignals(task, task.kernel.tracer?.signalled);
-        if (task.process.exitStatus !== undefined) return;
+        if (task.isEnding) return;
         while (task.process.stopped) await task.sleep();
         if (task.hasWork) continue;
       }
@@ -85,6 +74,7 @@ class RunLoop {
         this.#computing = true;
         this.#synchronous = false;
       }
+      if (task.kernel.runnable > 1) await this.#yield();
       if (++this.#calls % CALLS_PER_LOOK === 0) await this.#turnIfDue();
     }
   }
@@ -93,6 +83,7 @@ class RunLoop {
     const task = this.#task;
     const begin = performance.now();
     task.inGuest = true;
+    task.kernel.runnable--;
     try {
       const result = await task.context.switch(task.mm.addressSpace, task.registers, -1);
       // A guest that makes calls in quick succession again is answered the quick way.
@@ -101,6 +92,7 @@ class RunLoop {
       return result;
     } finally {
       task.inGuest = false;
+      task.kernel.runnable++;
     }
   }
 
@@ -154,6 +146,13 @@ class RunLoop {
       errorCode = (errorCode | PAGE_FAULT_PRESENT) & ~PAGE_FAULT_RESERVED;
     }
     task.forceSignal({ signo: raised, code, address, vector, errorCode });
+  }
+
+  /** Lets the other tasks that could run have their turn: they are queued as this one now is. */
+  async #yield(): Promise<void> {
+    const begin = performance.now();
+    await Promise.resolve();
+    this.#task.idleTime += performance.now() - begin;
   }
 
   async #turnIfDue(): Promise<void> {

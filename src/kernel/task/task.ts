@@ -2,7 +2,7 @@
 import { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { Poll } from '../abi/poll.js';
-import { Signo, SiCode } from '../abi/signal.js';
+import { SIGNAL_COUNT, Signo, SiCode } from '../abi/signal.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { FsContext } from '../fs/fs-context.js';
 import type { GuestContext } from '../guest.js';
@@ -33,14 +33,14 @@ export class Task {
   /** Replaced by execve(2), as is `mm`. */
   context: GuestContext;
   mm: MemoryManager;
-  readonly files: FdTable;
-  readonly fsContext: FsContext;
+  /** Replaced by unshare(2), as is `fsContext`. */
+  files: FdTable;
+  fsContext: FsContext;
   credentials: Credentials;
-  /**
-   * Settles when the whole process has ended and given everything back. Rejects where the platform failed, with
-   * its error.
-   */
-  readonly exited: Promise<ExitStatus>;
+  /** Set when this thread alone is to end: by exit(2), or for another thread's execve(2). */
+  ending: ExitStatus | undefined;
+  /** Told when this thread lets go of the memory that it borrowed by vfork(2). */
+  onMemoryReleased: (() => void) | undefined;
   /** Signals that wait until they are unblocked. SIGKILL and SIGSTOP are never in it. */
   blocked = new SignalSet();
   /** Signals that rt_sigtimedwait(2) is waiting for: they come through although they are blocked. */
@@ -63,13 +63,13 @@ export class Task {
   /** Milliseconds spent waiting, so that the rest is CPU time. */
   idleTime = 0;
   readonly startTime = performance.now();
-  #resolveExited: (status: ExitStatus) => void = () => undefined;
-  #rejectExited: (error: unknown) => void = () => undefined;
   #wake: (() => void) | undefined;
+  /** Only the end of the thread cuts the present wait short. */
+  #isUninterruptible = false;
 
   constructor(
-    /** gettid(2). */
-    readonly tid: number,
+    /** gettid(2). Changes where a thread other than the first calls execve(2): it becomes the first. */
+    public tid: number,
     parts: TaskParts,
   ) {
     this.kernel = parts.kernel;
@@ -79,12 +79,6 @@ export class Task {
     this.files = parts.files;
     this.fsContext = parts.fsContext;
     this.credentials = parts.credentials;
-    this.exited = new Promise((resolve, reject) => {
-      this.#resolveExited = resolve;
-      this.#rejectExited = reject;
-    });
-    // Whoever does not ask how it ended need not handle its failure either.
-    this.exited.catch(() => undefined);
   }
 
   /** getpid(2): the id of the process. */
@@ -97,9 +91,19 @@ export class Task {
     return performance.now() - this.startTime - this.idleTime;
   }
 
-  /** A signal is on its way that the mask lets through, or the process is ending. */
+  /** It waits for something, in the middle of a call. */
+  get isWaiting(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /** The thread has nothing more to do in the guest. */
+  get isEnding(): boolean {
+    return this.ending !== undefined || this.process.exitStatus !== undefined;
+  }
+
+  /** A signal is on its way that the mask lets through, or the thread is to stop or to end. */
   get hasWork(): boolean {
-    if (this.process.exitStatus !== undefined || this.process.stopped) return true;
+    if (this.isEnding || this.process.stopped) return true;
     const mask = this.awaited === undefined ? this.blocked : this.blocked.without(this.awaited);
     return (
       this.pending.set.firstNotIn(mask) !== 0 || this.process.pending.set.firstNotIn(mask) !== 0
@@ -119,6 +123,21 @@ export class Task {
       cancel();
       return -Errno.EINTR;
     }
+    return this.#wait(promise, cancel);
+  }
+
+  /** As `block`, but no signal matters that does not end the thread. */
+  async blockUntilEnding<T>(promise: Promise<T>): Promise<T | number> {
+    if (this.isEnding) return -Errno.EINTR;
+    this.#isUninterruptible = true;
+    try {
+      return await this.#wait(promise, () => undefined);
+    } finally {
+      this.#isUninterruptible = false;
+    }
+  }
+
+  async #wait<T>(promise: Promise<T>, cancel: () => void): Promise<T | number> {
     const begin = performance.now();
     const interrupted = new Promise<number>((resolve) => {
       this.#wake = () => {
@@ -126,9 +145,11 @@ export class Task {
         resolve(-Errno.EINTR);
       };
     });
+    this.kernel.runnable--;
     try {
       return await Promise.race([promise, interrupted]);
     } finally {
+      this.kernel.runnable++;
       this.#wake = undefined;
       this.idleTime += performance.now() - begin;
     }
@@ -154,13 +175,27 @@ export class Task {
 
   /** Sets the mask; SIGKILL and SIGSTOP cannot be blocked. */
   setBlocked(mask: SignalSet): void {
+    const before = this.blocked;
     this.blocked = mask.without(UNBLOCKABLE);
+    this.#passOn(before);
+  }
+
+  /** Signals of the process that this thread was to take, and now blocks, are another thread's. */
+  #passOn(before: SignalSet): void {
+    const { pending, tasks } = this.process;
+    if (tasks.size < 2 || pending.set.isEmpty) return;
+    for (let signo = 1; signo <= SIGNAL_COUNT; signo++) {
+      if (pending.set.has(signo) && this.blocked.has(signo) && !before.has(signo)) {
+        this.process.wakeFor(signo);
+      }
+    }
   }
 
   /** Cuts a wait short, or brings the thread out of the guest. */
   wake(): void {
     const wake = this.#wake;
     if (wake !== undefined) {
+      if (this.#isUninterruptible && !this.isEnding) return;
       this.#wake = undefined;
       wake();
     } else if (this.inGuest) {
@@ -170,21 +205,7 @@ export class Task {
 
   /** Waits for `wake` with nothing else to wait for. */
   async sleep(): Promise<void> {
-    const begin = performance.now();
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.idleTime += performance.now() - begin;
-  }
-
-  /** Called by the run loop, once. */
-  finish(status: ExitStatus): void {
-    this.#resolveExited(status);
-  }
-
-  /** Called by the run loop, once, where it is not the program that failed. */
-  fail(error: unknown): void {
-    this.#rejectExited(error);
+    await this.#wait(new Promise<number>(() => undefined), () => undefined);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   ACCESS_MODES,
   ARCH_PRCTL_CODES,
   AT_FLAGS,
+  CLONE_FLAGS,
   CLOCKS,
   FADVICE,
   FCNTL_COMMANDS,
@@ -70,6 +71,17 @@ const mapFlags: Decoder = ({ args, index }) => {
   return rest === 0 ? type : `${type}|${formatBits(rest, MAP_FLAGS)}`;
 };
 
+/** The exit signal lies in the lowest byte. */
+const cloneFlags: Decoder = ({ args, index }) => {
+  const value = args.argumentUint(index);
+  const signal = value & 0xff;
+  const flags = (value & ~0xff) >>> 0;
+  if (signal === 0) return formatBits(flags, CLONE_FLAGS);
+  return flags === 0
+    ? signalName(signal)
+    : `${formatBits(flags, CLONE_FLAGS)}|${signalName(signal)}`;
+};
+
 export const numberFormats = {
   int: ({ args, index }) => String(args.argumentInt(index)),
   fd: ({ args, index }) => String(args.argumentInt(index)),
@@ -96,6 +108,7 @@ export const numberFormats = {
   'map-flags': mapFlags,
   'remap-flags': bits(REMAP_FLAGS),
   'at-flags': bits(AT_FLAGS),
+  'clone-flags': cloneFlags,
   'random-flags': bits(RANDOM_FLAGS),
   'memfd-flags': bits(MEMFD_FLAGS),
   'statx-flags': ({ args, index }) => {

@@ -21,6 +21,7 @@ const MAX_ERRNO = 4095;
 export class Tracer {
   readonly #table: SyscallTable;
   readonly #sink: (line: string) => void;
+  #isAlone = true;
 
   constructor(table: SyscallTable, sink: (line: string) => void) {
     this.#table = table;
@@ -52,7 +53,13 @@ export class Tracer {
     this.#call(task, 59, parts, '0');
   }
 
-  readonly signalled: SignalObserver = (_task, info) => {
+  /** A task begins. From the second on each line says whose it is. */
+  cloned(task: Task): void {
+    this.#isAlone = false;
+    this.#sink(`Process ${String(task.tid)} attached`);
+  }
+
+  readonly signalled: SignalObserver = (task, info) => {
     const name = signalName(info.signo);
     const fields = [`si_signo=${name}`, `si_code=${signalCodeName(info.signo, info.code)}`];
     if (info.address !== undefined) {
@@ -60,17 +67,22 @@ export class Tracer {
     } else if (info.pid !== undefined) {
       fields.push(`si_pid=${String(info.pid)}`, `si_uid=${String(info.uid ?? 0)}`);
     }
-    this.#sink(`--- ${name} {${fields.join(', ')}} ---`);
+    this.#line(task, `--- ${name} {${fields.join(', ')}} ---`);
   };
 
   exited(task: Task): void {
-    const status = task.process.exitStatus;
+    const status = task.process.exitStatus ?? task.ending;
     if (status === undefined) return;
-    this.#sink(
+    this.#line(
+      task,
       'code' in status
         ? `+++ exited with ${String(status.code)} +++`
         : `+++ killed by ${signalName(status.signal)}${status.coreDumped ? ' (core dumped)' : ''} +++`,
     );
+  }
+
+  #line(task: Task, text: string): void {
+    this.#sink(this.#isAlone ? text : `[pid ${String(task.tid).padStart(5)}] ${text}`);
   }
 
   #finish(
@@ -124,9 +136,9 @@ export class Tracer {
     return formatArgument(decoding, format);
   }
 
-  #call(_task: Task, number: number, parts: readonly (string | undefined)[], result: string): void {
+  #call(task: Task, number: number, parts: readonly (string | undefined)[], result: string): void {
     const call = `${syscallName(number)}(${parts.filter((part) => part !== undefined).join(', ')}) `;
-    this.#sink(`${call.padEnd(RESULT_COLUMN)}= ${result}`);
+    this.#line(task, `${call.padEnd(RESULT_COLUMN)}= ${result}`);
   }
 }
 

@@ -56,6 +56,14 @@ export class FakeMemory implements GuestMemory {
     throw new Error('not expected');
   }
 
+  isShared(range: FileRange): boolean {
+    let shared = false;
+    this.#eachPage(range, (page) => {
+      shared ||= (this.#references[page] as number) > 1;
+    });
+    return shared;
+  }
+
   incRef(range: FileRange): void {
     this.#eachPage(range, (page) => {
       this.#references[page] = (this.#references[page] ?? 0) + 1;

@@ -98,11 +98,18 @@ export class Guest implements Disposable {
     this.memory = new FakeMemory(options.memoryLimit);
     const { memory } = this;
     const processes = new Map<number, Process>();
-    const kernel = { memory, processes, hostname: 'guest', cpuCount: 1, bootTime: 0 };
-    const process = new Process(1);
+    const kernel = {
+      memory,
+      processes,
+      hostname: 'guest',
+      cpuCount: 1,
+      bootTime: 0,
+      runnable: 1,
+    } as unknown as Kernel;
+    const process = new Process(kernel, 1);
     processes.set(1, process);
     this.task = new Task(1, {
-      kernel: kernel as unknown as Kernel,
+      kernel,
       process,
       context: undefined as never,
       mm: this.mm as unknown as MemoryManager,

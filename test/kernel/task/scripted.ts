@@ -38,7 +38,7 @@ export function scripted(
     onDefect: (message, error) => defects.push(`${message}: ${String(error)}`),
     ...options,
   });
-  const process = new Process(1);
+  const process = new Process(kernel, 1);
   const context = platform.newContext();
   const task = new Task(1, {
     kernel,
@@ -50,11 +50,12 @@ export function scripted(
       layout: chooseLayout(platform.maxUserAddress, 8 * 1024 * 1024),
       limits: process.limits,
     }),
-    files: { closeAll: () => undefined, get: () => undefined } as unknown as FdTable,
-    fsContext: { dispose: () => undefined } as unknown as FsContext,
+    files: { release: () => undefined, get: () => undefined } as unknown as FdTable,
+    fsContext: { release: () => undefined } as unknown as FsContext,
     credentials: simpleCredentials(1000, 1000, [4, 1000]),
   });
   kernel.processes.set(1, process);
+  kernel.tasks.set(1, task);
   process.tasks.add(task);
   kernel.foregroundGroup = 1;
   started.push(task);
@@ -67,7 +68,7 @@ export function scripted(
     defects,
     finish: async () => {
       await runTask(task);
-      return task.exited;
+      return task.process.exited;
     },
   };
 }

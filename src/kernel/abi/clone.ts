@@ -1,0 +1,43 @@
+/** Flags of clone(2) (<linux/sched.h>). */
+export const CLONE = {
+  NEWTIME: 0x80,
+  /** The signal sent to the parent when the child ends. */
+  CSIGNAL: 0xff,
+  VM: 0x100,
+  FS: 0x200,
+  FILES: 0x400,
+  SIGHAND: 0x800,
+  PIDFD: 0x1000,
+  PTRACE: 0x2000,
+  VFORK: 0x4000,
+  PARENT: 0x8000,
+  THREAD: 0x10000,
+  NEWNS: 0x20000,
+  SYSVSEM: 0x40000,
+  SETTLS: 0x80000,
+  PARENT_SETTID: 0x100000,
+  CHILD_CLEARTID: 0x200000,
+  DETACHED: 0x400000,
+  UNTRACED: 0x800000,
+  CHILD_SETTID: 0x1000000,
+  NEWCGROUP: 0x2000000,
+  NEWUTS: 0x4000000,
+  NEWIPC: 0x8000000,
+  NEWUSER: 0x10000000,
+  NEWPID: 0x20000000,
+  NEWNET: 0x40000000,
+  IO: 0x80000000,
+  /** clone3(2) only. */
+  CLEAR_SIGHAND: 0x100000000,
+  INTO_CGROUP: 0x200000000,
+} as const;
+
+/** Flags that ask for a namespace; CLONE_NEWTIME is one with unshare(2) alone. */
+export const NAMESPACE_FLAGS =
+  CLONE.NEWNS |
+  CLONE.NEWCGROUP |
+  CLONE.NEWUTS |
+  CLONE.NEWIPC |
+  CLONE.NEWUSER |
+  CLONE.NEWPID |
+  CLONE.NEWNET;

@@ -1,0 +1,107 @@
+/** execve(2), execveat(2). */
+import type { Registers } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { AT_FDCWD, At, PATH_MAX } from '../abi/fcntl.js';
+import { readWord } from '../abi/word.js';
+import { execute } from '../task/exec.js';
+import type { Task } from '../task/task.js';
+import { walkPath } from './path-argument.js';
+import type { SyscallResult, SyscallRow } from './row.js';
+
+/** Bytes of argument and environment strings together, and of one of them (execve(2)). */
+const MAX_STRINGS = 6 * 1024 * 1024;
+const MAX_STRING = 128 * 1024;
+const FLAGS = At.EMPTY_PATH | At.SYMLINK_NOFOLLOW;
+
+/** Reads a NULL-terminated array of strings; -E2BIG, -EFAULT. */
+function readStrings(task: Task, address: number, budget: { left: number }): string[] | number {
+  const strings: string[] = [];
+  if (address === 0) return strings;
+  const pointer = Buffer.alloc(8);
+  for (let at = address; ; at += 8) {
+    if (!task.mm.read(at, pointer)) return -Errno.EFAULT;
+    const target = readWord(pointer, 0);
+    if (target === 0) return strings;
+    const text = task.mm.readCString(target, MAX_STRING - 1);
+    if (typeof text === 'number') return text === -Errno.EFAULT ? text : -Errno.E2BIG;
+    budget.left -= text.length + 9;
+    if (budget.left < 0) return -Errno.E2BIG;
+    strings.push(text);
+  }
+}
+
+interface Strings {
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+}
+
+function readArguments(task: Task, argvAt: number, envAt: number): Strings | number {
+  const budget = { left: MAX_STRINGS };
+  const argv = readStrings(task, argvAt, budget);
+  if (typeof argv === 'number') return argv;
+  const env = readStrings(task, envAt, budget);
+  if (typeof env === 'number') return env;
+  // Linux gives a program without arguments an empty name.
+  return { argv: argv.length === 0 ? [''] : argv, env };
+}
+
+function sysExecve(task: Task, args: Registers): SyscallResult {
+  const path = task.mm.readCString(args.argument(0), PATH_MAX - 1);
+  if (typeof path === 'number') return path;
+  const strings = readArguments(task, args.argument(1), args.argument(2));
+  if (typeof strings === 'number') return strings;
+  // Looked up on the task's behalf: its permissions count, and /proc/self is its own.
+  const opener = { openExecutable: (name: string) => task.fsContext.openExecutable(name, task) };
+  return execute(task, { path, ...strings, opener });
+}
+
+function sysExecveat(task: Task, args: Registers): SyscallResult {
+  const [dirfd, flags] = [args.argumentInt(0), args.argumentUint(4)];
+  if ((flags & ~FLAGS) !== 0) return -Errno.EINVAL;
+  const path = task.mm.readCString(args.argument(1), PATH_MAX - 1);
+  if (typeof path === 'number') return path;
+  if (path === '' && (flags & At.EMPTY_PATH) === 0) return -Errno.ENOENT;
+  const strings = readArguments(task, args.argument(2), args.argument(3));
+  if (typeof strings === 'number') return strings;
+  if (path.startsWith('/') || (dirfd === AT_FDCWD && path !== '')) {
+    if (isForbiddenLink(task, path, flags)) return -Errno.ELOOP;
+    const opener = { openExecutable: (name: string) => task.fsContext.openExecutable(name, task) };
+    return execute(task, { path, ...strings, opener });
+  }
+  if (task.files.get(dirfd) === undefined) return -Errno.EBADF;
+  // The program is told a name by which it can be opened again, as Linux does.
+  const suffix = path === '' ? '' : `/${path}`;
+  if (isForbiddenLink(task, `/proc/self/fd/${String(dirfd)}${suffix}`, path === '' ? 0 : flags)) {
+    return -Errno.ELOOP;
+  }
+  const opener = {
+    openExecutable: (name: string) =>
+      task.fsContext.openExecutable(name.replace(/^\/dev\/fd\//, '/proc/self/fd/'), task),
+  };
+  return execute(task, { path: `/dev/fd/${String(dirfd)}${suffix}`, ...strings, opener });
+}
+
+function isForbiddenLink(task: Task, path: string, flags: number): boolean {
+  if ((flags & At.SYMLINK_NOFOLLOW) === 0) return false;
+  const walk = walkPath(task, AT_FDCWD, path, 0);
+  return typeof walk === 'object' && walk.file === undefined && walk.inode.isSymlink;
+}
+
+export const rows: readonly SyscallRow[] = [
+  {
+    number: 59,
+    name: 'execve',
+    handler: sysExecve,
+    args: ['path', 'string-array', 'string-array'],
+    support: 'partial',
+    missing: 'set-user-ID programs',
+  },
+  {
+    number: 322,
+    name: 'execveat',
+    handler: sysExecveat,
+    args: ['dirfd', 'path', 'string-array', 'string-array', 'at-flags'],
+    support: 'partial',
+    missing: 'set-user-ID programs',
+  },
+];

@@ -1,0 +1,117 @@
+/** New tasks from old ones: fork(2), vfork(2), clone(2), clone3(2). */
+import { Register } from '../../platform/registers.js';
+import { CLONE } from '../abi/clone.js';
+import { Errno } from '../abi/errno.js';
+import { forkMemory } from '../mm/fork-memory.js';
+import type { MemoryManager } from '../mm/memory-manager.js';
+import { NO_ALTERNATE_STACK } from '../signal/signal-frame.js';
+import { Process } from './process.js';
+import { Rlimit } from './resource-limits.js';
+import { runTask } from './run-loop.js';
+import { Task } from './task.js';
+
+/** What clone3(2) asks for; the older calls are translated to it. */
+export interface CloneRequest {
+  /** CLONE_ flags without the exit signal. */
+  readonly flags: number;
+  readonly exitSignal: number;
+  /** The child's stack pointer; 0: where the parent's is. */
+  readonly stackPointer: number;
+  /** FS base with CLONE_SETTLS. */
+  readonly tls: number;
+  readonly parentTid: number;
+  readonly childTid: number;
+}
+
+/** Whether every bit of `flag` is set. The flags go beyond 32 bits, which JavaScript's operators do not. */
+export function hasFlag(flags: number, flag: number): boolean {
+  return Math.floor(flags / flag) % 2 === 1;
+}
+
+/**
+ * Makes a task beside `task`, which does not run yet.
+ * @throws {OutOfMemoryError}
+ */
+export async function cloneTask(task: Task, request: CloneRequest): Promise<Task | number> {
+  const { kernel } = task;
+  if (isBeyondLimit(task)) return -Errno.EAGAIN;
+  const tid = kernel.allocatePid();
+  if (tid < 0) return -Errno.EAGAIN;
+  const mm = await cloneMemory(task, request.flags);
+  let context;
+  try {
+    context = kernel.platform.newContext();
+    context.setExtendedState(task.context.getExtendedState());
+  } catch (error) {
+    context?.dispose();
+    mm.release();
+    throw error;
+  }
+  // Memory may have been waited for: the caller may have been killed meanwhile, which is as good as later.
+  const { flags } = request;
+  const process = hasFlag(flags, CLONE.THREAD) ? task.process : newProcess(task, tid, request);
+  const child = new Task(tid, {
+    kernel,
+    process,
+    context,
+    mm,
+    files: hasFlag(flags, CLONE.FILES) ? task.files.share() : task.files.clone(),
+    fsContext: hasFlag(flags, CLONE.FS) ? task.fsContext.share() : task.fsContext.clone(),
+    credentials: task.credentials,
+  });
+  copyState(task, child, request);
+  process.tasks.add(child);
+  kernel.tasks.set(tid, child);
+  return child;
+}
+
+/** Lets a new task run. */
+export function startTask(task: Task): void {
+  void runTask(task);
+}
+
+function isBeyondLimit(task: Task): boolean {
+  if (task.credentials.euid === 0) return false;
+  const limit = task.process.limits.soft(Rlimit.Nproc);
+  if (task.kernel.tasks.size < limit) return false;
+  let own = 0;
+  for (const other of task.kernel.tasks.values()) {
+    if (other.credentials.uid === task.credentials.uid) own++;
+  }
+  return own >= limit;
+}
+
+async function cloneMemory(task: Task, flags: number): Promise<MemoryManager> {
+  if (hasFlag(flags, CLONE.VM)) return task.mm.share();
+  const space = await task.kernel.newAddressSpace();
+  return forkMemory(task.mm, space, task.process.limits);
+}
+
+function newProcess(task: Task, pid: number, request: CloneRequest): Process {
+  const { kernel } = task;
+  const isSibling = hasFlag(request.flags, CLONE.PARENT);
+  const from = task.process;
+  const process = new Process(kernel, pid, isSibling ? from.parent : from);
+  process.processGroup = from.processGroup;
+  process.session = from.session;
+  process.inherit(from);
+  process.exitSignal = isSibling ? from.exitSignal : request.exitSignal;
+  const shares = hasFlag(request.flags, CLONE.SIGHAND);
+  process.actions = shares ? from.actions.share() : from.actions.clone();
+  if (hasFlag(request.flags, CLONE.CLEAR_SIGHAND)) process.actions.resetHandlers();
+  kernel.processes.set(pid, process);
+  return process;
+}
+
+function copyState(task: Task, child: Task, request: CloneRequest): void {
+  const { flags, stackPointer } = request;
+  child.registers.copyFrom(task.registers);
+  child.registers.setNumber(Register.Rax, 0);
+  if (stackPointer !== 0) child.registers.setNumber(Register.Rsp, stackPointer);
+  if (hasFlag(flags, CLONE.SETTLS)) child.registers.setNumber(Register.FsBase, request.tls);
+  child.blocked = task.blocked.clone();
+  // A thread that shares memory must not share the stack that handlers run on; a vfork's parent sleeps.
+  const sharesStack = hasFlag(flags, CLONE.VM) && !hasFlag(flags, CLONE.VFORK);
+  child.alternateStack = sharesStack ? NO_ALTERNATE_STACK : task.alternateStack;
+  if (hasFlag(flags, CLONE.CHILD_CLEARTID)) child.clearChildTid = request.childTid;
+}
