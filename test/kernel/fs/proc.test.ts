@@ -1,6 +1,8 @@
 /** /dev and /proc. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { simpleCredentials } from '../../../src/kernel/task/credentials.js';
+import { Task } from '../../../src/kernel/task/task.js';
 import { Guest, HostTree, MEMORY_START } from './guest.js';
 
 let host: HostTree;
@@ -123,7 +125,64 @@ describe('/proc', () => {
 
   test('nothing of the host shows', () => {
     expect(guest.list('/proc').filter((name) => /^\d+$/.test(name))).toEqual(['1']);
-    expect(guest.list('/sys')).toEqual(['.', '..']);
+    expect(guest.list('/sys/class/net')).toEqual(['.', '..', 'lo']);
+    expect(guest.list('/sys/block')).toEqual(['.', '..']);
     expect(guest.call('mkdir', '/sys/x', 0o755)).toBe('EROFS');
+  });
+
+  test('the name and the score of a process can be written, by whom it may', () => {
+    guest.writeFile('/proc/self/comm', 'a name that is too long\n');
+    expect(guest.readFile('/proc/self/comm')).toBe('a name that is \n');
+    guest.writeFile('/proc/self/oom_score_adj', '500');
+    expect(guest.readFile('/proc/1/oom_score_adj')).toBe('500\n');
+    const fd = guest.ok('open', '/proc/self/oom_score_adj', 1, 0);
+    guest.mm.copyOut(MEMORY_START, Buffer.from('1001'));
+    expect(guest.call('write', fd, MEMORY_START, 4)).toBe('EINVAL');
+    guest.task.credentials = simpleCredentials(1000, 1000, []);
+    guest.mm.copyOut(MEMORY_START, Buffer.from('-100'));
+    expect(guest.call('write', fd, MEMORY_START, 4)).toBe('EACCES');
+  });
+
+  test('other files cannot be written, however open', () => {
+    const fd = guest.ok('open', '/proc/self/status', 1, 0);
+    expect(guest.call('write', fd, MEMORY_START, 4)).toBe('EACCES');
+  });
+
+  test('a thread has a directory of its own, among those of its process and hidden at the top', () => {
+    const { task } = guest;
+    const { kernel, process, mm, files, fsContext, credentials, context } = task;
+    const parts = { kernel, process, context, mm, files, fsContext, credentials };
+    process.tasks.add(new Task(7, parts));
+    expect(guest.list('/proc/self/task')).toEqual(['.', '..', '1', '7']);
+    expect(guest.readFile('/proc/1/task/7/stat')).toMatch(/^7 \(/);
+    expect(guest.readFile('/proc/7/status')).toMatch(/^Tgid:\t1$/m);
+    expect(guest.readFile('/proc/self/status')).toMatch(/^Threads:\t2$/m);
+    expect(guest.list('/proc')).not.toContain('7');
+  });
+
+  test('the state of a process that waits, was stopped, or ended', async () => {
+    const state = (): string => guest.readFile('/proc/1/stat').split(' ')[2] ?? '';
+    expect(state()).toBe('R');
+    const waiting = guest.task.block(new Promise<number>(() => undefined), () => undefined);
+    expect(state()).toBe('S');
+    guest.task.wake();
+    await waiting;
+    guest.task.process.stopSignal = 19;
+    expect(state()).toBe('T');
+    guest.task.process.exitStatus = { code: 0 };
+    expect(state()).toBe('Z');
+  });
+
+  test('descriptors tell of themselves', () => {
+    const counter = guest.ok('eventfd2', 9, 0);
+    const set = guest.ok('epoll_create1', 0);
+    const event = Buffer.from([1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]);
+    guest.ok('epoll_ctl', set, 1, counter, event);
+    const info = (fd: number): string => guest.readFile(`/proc/self/fdinfo/${String(fd)}`);
+    expect(info(counter)).toMatch(
+      /^pos:\t0\nflags:\t02\nmnt_id:\t\d+\nino:\t\d+\neventfd-count: +9\n$/,
+    );
+    expect(info(set)).toMatch(/tfd: +0 events: +19 data: +5/);
+    expect(guest.readLink(`/proc/self/fd/${String(set)}`)).toBe('anon_inode:[eventpoll]');
   });
 });
