@@ -1,14 +1,18 @@
 /** The platforms that the contract's suites run over, each where this machine has it. */
+import { readFileSync } from 'node:fs';
 import { describe } from 'vitest';
-import { createKvmPlatform } from '../../src/kvm/platform.js';
+import { createKvmPlatform, KvmPlatform } from '../../src/kvm/platform.js';
 import type { Platform } from '../../src/platform/contract.js';
 import { createPtracePlatform } from '../../src/ptrace/platform.js';
 import { describeKvm } from '../kvm.js';
+import { stubsOf } from '../ptrace/stubs.js';
 import { Guest, type GuestOptions } from './guest.js';
 
 export interface PlatformUnderTest {
   readonly name: 'kvm' | 'ptrace';
   readonly create: (options: GuestOptions) => Platform;
+  /** What address spaces take of the host: pages of page tables, or mappings in the stub processes. */
+  readonly tables: (platform: Platform) => number;
   /** A guest on it. */
   readonly guest: (source: string, options?: GuestOptions) => Guest;
 }
@@ -17,7 +21,14 @@ function underTest(
   name: PlatformUnderTest['name'],
   create: PlatformUnderTest['create'],
 ): PlatformUnderTest {
-  return { name, create, guest: (source, options) => new Guest(create, source, options) };
+  return { name, create, tables, guest: (source, options) => new Guest(create, source, options) };
+}
+
+function tables(platform: Platform): number {
+  if (platform instanceof KvmPlatform) return platform.pageTablePages;
+  return stubsOf()
+    .map(({ pid }) => readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n').length)
+    .reduce((sum, count) => sum + count, 0);
 }
 
 /** A lane is for one platform. */
