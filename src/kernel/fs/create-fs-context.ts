@@ -1,6 +1,6 @@
 /** Makes the tree of mounts that a sandbox sees. */
 import type { GuestMemory } from '../guest.js';
-import { kernelDevice } from './device-numbers.js';
+import { kernelDevice, SHM_DEVICE } from './device-numbers.js';
 import { populateDevices } from './dev/devfs.js';
 import { FsContext } from './fs-context.js';
 import { HostFs } from './host-fs.js';
@@ -8,8 +8,8 @@ import { MountNamespace } from './namespace.js';
 import { OverlayFs } from './overlay.js';
 import { Walk } from './path-walk.js';
 import { ProcFs } from './proc/procfs.js';
+import { SysFs } from './proc/sysfs.js';
 import { Tmpfs } from './tmpfs.js';
-import { FsMagic } from '../abi/statfs.js';
 
 export interface Bind {
   /** Directory of the host. */
@@ -39,8 +39,8 @@ export function createFsContext(options: FsContextOptions): FsContext {
     const devices = new Tmpfs(memory, kernelDevice(5), { type: 'devtmpfs', mode: 0o755 });
     populateDevices(namespace.mountAt('/dev', devices), devices);
     namespace.mountAt('/proc', new ProcFs(namespace), { noExecute: true, source: 'proc' });
-    const sys = { type: 'sysfs', magic: FsMagic.Sysfs, mode: 0o555 };
-    namespace.mountAt('/sys', new Tmpfs(memory, kernelDevice(20), sys), { readOnly: true });
+    namespace.mountAt('/sys', new SysFs(), { readOnly: true });
+    namespace.mountAt('/dev/shm', new Tmpfs(memory, SHM_DEVICE));
     for (const { host, guest, readOnly } of options.binds ?? []) {
       const place = Buffer.from(guest).toString('latin1');
       namespace.mountAt(place, new HostFs(memory, host), { readOnly, source: 'bind' });

@@ -9,4 +9,7 @@ export function kernelDevice(minor: number): number {
 export const PIPE_DEVICE = kernelDevice(14);
 export const ANONYMOUS_DEVICE = kernelDevice(15);
 export const SHARED_MEMORY_DEVICE = kernelDevice(1);
+export const SYS_DEVICE = kernelDevice(20);
 export const PROC_DEVICE = kernelDevice(22);
+export const SHM_DEVICE = kernelDevice(23);
+export const DEVPTS_DEVICE = kernelDevice(24);

@@ -98,9 +98,11 @@ export class Guest implements Disposable {
     this.memory = new FakeMemory(options.memoryLimit);
     const { memory } = this;
     const processes = new Map<number, Process>();
+    const tasks = new Map<number, Task>();
     const kernel = {
       memory,
       processes,
+      tasks,
       hostname: 'guest',
       cpuCount: 1,
       bootTime: 0,
@@ -118,6 +120,7 @@ export class Guest implements Disposable {
       credentials: hostCredentials(),
     });
     process.tasks.add(this.task);
+    tasks.set(1, this.task);
   }
 
   [Symbol.dispose](): void {

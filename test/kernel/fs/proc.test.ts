@@ -152,7 +152,9 @@ describe('/proc', () => {
     const { task } = guest;
     const { kernel, process, mm, files, fsContext, credentials, context } = task;
     const parts = { kernel, process, context, mm, files, fsContext, credentials };
-    process.tasks.add(new Task(7, parts));
+    const thread = new Task(7, parts);
+    process.tasks.add(thread);
+    kernel.tasks.set(7, thread);
     expect(guest.list('/proc/self/task')).toEqual(['.', '..', '1', '7']);
     expect(guest.readFile('/proc/1/task/7/stat')).toMatch(/^7 \(/);
     expect(guest.readFile('/proc/7/status')).toMatch(/^Tgid:\t1$/m);
@@ -169,7 +171,7 @@ describe('/proc', () => {
     await waiting;
     guest.task.process.stopSignal = 19;
     expect(state()).toBe('T');
-    guest.task.process.exitStatus = { code: 0 };
+    guest.task.process.isZombie = true;
     expect(state()).toBe('Z');
   });
 

@@ -5,9 +5,8 @@ import { Whence } from '../../abi/fcntl.js';
 import { Mode, STATX_BASIC_STATS, type StatRecord } from '../../abi/stat.js';
 import type { Caller } from '../caller.js';
 import type { Dentry } from '../dentry.js';
-import { PROC_DEVICE } from '../device-numbers.js';
 import { DirectoryFile } from '../directory-file.js';
-import type { FileSystem } from '../file-system.js';
+import { FileSystem } from '../file-system.js';
 import { Inode, type MagicTarget } from '../inode.js';
 import type { Location } from '../location.js';
 import { KernelMemory } from '../kernel-memory.js';
@@ -23,6 +22,8 @@ export interface Owner {
 export const ROOT: Owner = { uid: 0, gid: 0 };
 
 const BLOCK_SIZE = 1024;
+/** Bytes that one write may have. */
+const MAX_WRITE = 4096;
 
 /** A number for a path: the same whenever it is asked for (FNV-1a). */
 function inodeNumber(path: string): bigint {
@@ -33,9 +34,19 @@ function inodeNumber(path: string): bigint {
   return BigInt(hash >>> 0) + 1n;
 }
 
+/** A file system whose objects are made when they are looked at, and no sooner. */
+export abstract class GeneratedFs extends FileSystem {
+  /** `st_dev` */
+  abstract readonly device: number;
+
+  override revalidate(): boolean {
+    return false;
+  }
+}
+
 abstract class ProcInode extends Inode {
   constructor(
-    override readonly fs: FileSystem,
+    override readonly fs: GeneratedFs,
     /** Path beneath /proc, which gives it a number. */
     readonly path: string,
     override readonly mode: number,
@@ -61,7 +72,7 @@ abstract class ProcInode extends Inode {
     out.uid = this.uid;
     out.gid = this.gid;
     out.inode = inodeNumber(this.path);
-    out.device = PROC_DEVICE;
+    out.device = this.fs.device;
     for (const field of ['atime', 'ctime', 'mtime'] as const) {
       out.setTime(field, time);
     }
@@ -83,7 +94,7 @@ export type EntryFactory = (path: string, caller: Caller) => Inode | undefined;
 /** A directory with names that are known, and perhaps others that come and go. */
 export class ProcDirectory extends ProcInode {
   constructor(
-    fs: FileSystem,
+    fs: GeneratedFs,
     path: string,
     owner: Owner,
     readonly entries: ReadonlyMap<string, EntryFactory>,
@@ -129,18 +140,32 @@ export class ProcDirectory extends ProcInode {
 /** Makes the contents, in Latin-1 characters for bytes; a negative errno where they cannot be read. */
 export type Content = (caller: Caller) => string | number;
 
-/** A file to read. */
+/** Takes what is written, as one text; 0 or -errno. */
+export type Accept = (text: string, caller: Caller) => number;
+
+/** A file to read, and perhaps to write. */
 export class ProcFile extends ProcInode {
   readonly #content: Content;
+  readonly #accept: Accept;
 
-  constructor(fs: FileSystem, path: string, owner: Owner, content: Content, permissions = 0o444) {
+  constructor(
+    fs: GeneratedFs,
+    path: string,
+    owner: Owner,
+    content: Content,
+    permissions = 0o444,
+    accept: Accept = () => -Errno.EACCES,
+  ) {
     super(fs, path, Mode.S_IFREG | permissions, owner);
     this.#content = content;
+    this.#accept = accept;
   }
 
   override open(location: Location, flags: number, caller: Caller): OpenFile | number {
     const kernelMemory = caller.kernel && KernelMemory.of(caller.kernel.memory);
-    return new ProcOpenFile(flags, location, () => this.#content(caller), kernelMemory);
+    const make = (): string | number => this.#content(caller);
+    const accept = (text: string): number => this.#accept(text, caller);
+    return new ProcOpenFile(flags, location, make, accept, kernelMemory);
   }
 
   override truncate(): number {
@@ -157,6 +182,7 @@ class ProcOpenFile extends OpenFile {
     flags: number,
     location: Location,
     make: () => string | number,
+    readonly accept: (text: string) => number,
     readonly kernelMemory: KernelMemory | undefined,
   ) {
     super(flags, location);
@@ -211,12 +237,16 @@ class ProcOpenFile extends OpenFile {
     this.position -= bytes.length;
   }
 
-  override write(): number {
-    return -Errno.EACCES;
+  override write(src: Uint8Array): number {
+    if (src.length > MAX_WRITE) {
+      return -Errno.EINVAL;
+    }
+    const error = this.accept(Buffer.from(src).toString('latin1'));
+    return error < 0 ? error : src.length;
   }
 
-  override pwrite(): number {
-    return -Errno.EACCES;
+  override pwrite(src: Uint8Array): number {
+    return this.write(src);
   }
 
   override seek(offset: number, whence: number): number {
@@ -235,7 +265,7 @@ export class ProcLink extends ProcInode {
   readonly #follow: ((caller: Caller) => MagicTarget) | undefined;
 
   constructor(
-    fs: FileSystem,
+    fs: GeneratedFs,
     path: string,
     owner: Owner,
     text: Content,

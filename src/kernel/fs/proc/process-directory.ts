@@ -1,10 +1,12 @@
 /** /proc/PID */
 import { Errno } from '../../abi/errno.js';
 import { O } from '../../abi/fcntl.js';
-import type { StatRecord } from '../../abi/stat.js';
+import { StatRecord } from '../../abi/stat.js';
+import type { Process } from '../../task/process.js';
 import type { Task } from '../../task/task.js';
 import type { Caller } from '../caller.js';
 import type { Inode, MagicTarget } from '../inode.js';
+import type { Location } from '../location.js';
 import { linkText } from '../place-name.js';
 import { mountInfo } from './mount-files.js';
 import {
@@ -15,7 +17,8 @@ import {
   ProcFile,
   ProcLink,
 } from './proc-inode.js';
-import { limitsText, mapsText, statText, statmText, statusText } from './process-files.js';
+import { limitsText, mapsText, smapsText, statmText } from './process-files.js';
+import { statText, statusText } from './status-files.js';
 import type { ProcFs } from './procfs.js';
 
 /** The processes the caller can see. */
@@ -29,14 +32,14 @@ export function* processIds(caller: Caller): Generator<number> {
   yield* caller.kernel.processes.keys();
 }
 
-/** A thread of the process, which stands for it. */
+/** A thread of the process, which stands for it, or any thread of that number: it is there, though not listed. */
 export function findTask(caller: Caller, pid: number): Task | undefined {
   const own = caller as Task;
   if (pid === caller.pid && caller.process !== undefined) {
     return own;
   }
-  const tasks = caller.kernel?.processes.get(pid)?.tasks;
-  return tasks === undefined ? undefined : [...tasks][0];
+  const { kernel } = caller;
+  return kernel?.processes.get(pid)?.leader ?? kernel?.tasks.get(pid);
 }
 
 /** The caller may look into the process (ptrace access mode PTRACE_MODE_READ): it is the same user's, or root. */
@@ -60,35 +63,98 @@ export function processDirectory(fs: ProcFs, path: string, task: Task): Inode {
     guarded(() => latin1(task.mm.program.auxv)),
     0o400,
   );
-  file('cmdline', () => terminated(task.process.argv));
-  file('comm', () => `${task.process.comm}\n`, 0o644);
+  file('cgroup', () => '0::/\n');
+  file('cmdline', () => (task.process.isZombie ? '' : terminated(task.process.argv)));
+  entries.set('comm', (at) => nameFile(fs, at, owner, task));
   file(
     'environ',
-    guarded(() => terminated(task.process.env)),
+    guarded(() => (task.process.isZombie ? -Errno.ESRCH : terminated(task.process.env))),
     0o400,
   );
+  file('gid_map', () => IDENTITY_MAP, 0o644);
+  file('io', guarded(ioText), 0o400);
   file('limits', () => limitsText(task.process.limits));
+  // Nobody logged in.
+  file('loginuid', () => UNSET, 0o644);
   file(
     'maps',
     guarded(() => mapsText(task)),
   );
-  // Nobody logged in.
-  file('loginuid', () => '4294967295', 0o644);
   file('mountinfo', (caller) => mountInfo(fs.namespace, caller));
   file('mounts', (caller) => fs.mounts(caller));
-  file('oom_score_adj', () => '0\n', 0o644);
+  file('oom_score', () => '666\n');
+  entries.set('oom_score_adj', (at) => oomFile(fs, at, owner, task));
+  file('personality', () => '00000000\n', 0o400);
+  file('schedstat', () => `${String(Math.floor(task.cpuTime * 1e6))} 0 1\n`);
+  file('sessionid', () => UNSET);
+  file('setgroups', () => 'allow\n', 0o644);
+  file(
+    'smaps',
+    guarded(() => smapsText(task)),
+  );
   file('stat', () => statText(task));
   file('statm', () => statmText(task));
   file('status', () => statusText(task));
+  file('timerslack_ns', () => '50000\n', 0o666);
+  file('uid_map', () => IDENTITY_MAP, 0o644);
+  file('wchan', () => '0');
   entries.set('cwd', (at) => placeLink(fs, at, owner, task, () => task.fsContext.cwd));
   entries.set('root', (at) => placeLink(fs, at, owner, task, () => task.fsContext.root));
-  entries.set('exe', (at) => executableLink(fs, at, owner, task));
+  entries.set('exe', (at) => placeLink(fs, at, owner, task, () => task.process.executable));
   entries.set('fd', (at) => fdDirectory(fs, at, owner, task));
   entries.set('fdinfo', (at) => fdinfoDirectory(fs, at, owner, task));
   if (!path.includes('/task/')) {
     entries.set('task', (at) => taskDirectory(fs, at, owner, task));
   }
   return new ProcDirectory(fs, path, owner, entries);
+}
+
+/** The id of a session or user that there is not. */
+const UNSET = '4294967295';
+/** Inside, ids are what they are. */
+const IDENTITY_MAP = '         0          0 4294967295\n';
+/** Bytes of a name, prctl(PR_SET_NAME). */
+const NAME_LENGTH = 15;
+
+function nameFile(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
+  const accept = (text: string, caller: Caller): number => {
+    if (caller.pid !== task.pid) {
+      return -Errno.EINVAL;
+    }
+    task.process.comm = text.replace(/\n.*$/s, '').slice(0, NAME_LENGTH);
+    return 0;
+  };
+  return new ProcFile(fs, path, owner, () => `${task.process.comm}\n`, 0o644, accept);
+}
+
+const OOM_SCORE_ADJ = /^\s*(-?\d{1,4})\s*$/;
+const OOM_SCORE_MAX = 1000;
+
+/** Kept and shown; raising a process's chances takes a privilege, which root has. */
+function oomFile(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
+  const accept = (text: string, caller: Caller): number => {
+    const value = Number(OOM_SCORE_ADJ.exec(text)?.[1] ?? NaN);
+    if (!(Math.abs(value) <= OOM_SCORE_MAX)) {
+      return -Errno.EINVAL;
+    }
+    const lowers = value < (adjustments.get(task.process) ?? 0);
+    if (lowers && caller.credentials.euid !== 0) {
+      return -Errno.EACCES;
+    }
+    adjustments.set(task.process, value);
+    return 0;
+  };
+  const content = (): string => `${String(adjustments.get(task.process) ?? 0)}\n`;
+  return new ProcFile(fs, path, owner, content, 0o644, accept);
+}
+
+/** What was written to oom_score_adj: shown, and of no effect. */
+const adjustments = new WeakMap<Process, number>();
+
+/** Nothing is counted yet that would tell more. */
+function ioText(): string {
+  const names = ['rchar', 'wchar', 'syscr', 'syscw', 'read_bytes', 'write_bytes'];
+  return [...names, 'cancelled_write_bytes'].map((name) => `${name}: 0\n`).join('');
 }
 
 function latin1(bytes: Uint8Array): string {
@@ -99,31 +165,28 @@ function terminated(strings: readonly string[]): string {
   return strings.map((text) => `${text}\0`).join('');
 }
 
+/** A link to a place that a process has, as long as it has not ended. */
 function placeLink(
   fs: ProcFs,
   path: string,
   owner: Owner,
   task: Task,
-  place: () => Task['fsContext']['cwd'],
+  place: () => Location | undefined,
 ): Inode {
-  return new ProcLink(
-    fs,
-    path,
-    owner,
-    (caller) => (mayLook(task, caller) ? linkText(place()) : -Errno.EACCES),
-    (caller) => (mayLook(task, caller) ? { location: place() } : -Errno.EACCES),
-  );
-}
-
-function executableLink(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
-  const text = (): string | number => {
-    const { executable } = task.process;
-    return executable === undefined ? -Errno.ENOENT : linkText(executable);
+  const found = (caller: Caller): Location | number => {
+    if (!mayLook(task, caller)) {
+      return -Errno.EACCES;
+    }
+    return (task.process.isZombie ? undefined : place()) ?? -Errno.ENOENT;
+  };
+  const text = (caller: Caller): string | number => {
+    const location = found(caller);
+    return typeof location === 'number' ? location : linkText(location);
   };
   // Not by its name: that may be gone, or lead back here.
-  const follow = (): MagicTarget => {
-    const { executable } = task.process;
-    return executable === undefined ? -Errno.ENOENT : { location: executable };
+  const follow = (caller: Caller): MagicTarget => {
+    const location = found(caller);
+    return typeof location === 'number' ? location : { location };
   };
   return new ProcLink(fs, path, owner, text, follow);
 }
@@ -187,7 +250,10 @@ function fdinfoText(task: Task, fd: number): string | number {
   }
   const flags = open.flags | (task.files.isCloseOnExec(fd) ? O.CLOEXEC : 0);
   const mount = open.location?.mount.id ?? 0;
-  return `pos:\t${String(open.position)}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${String(mount)}\n`;
+  const record = new StatRecord();
+  open.stat(record);
+  const head = `pos:\t${String(open.position)}\nflags:\t0${flags.toString(8)}\n`;
+  return `${head}mnt_id:\t${String(mount)}\nino:\t${String(record.inode)}\n${open.fdinfo()}`;
 }
 
 function taskDirectory(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {

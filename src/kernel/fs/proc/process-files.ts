@@ -1,8 +1,8 @@
 /** The text files of /proc/PID. */
-import { formatAccess } from '../../../platform/access.js';
+import { Access, formatAccess } from '../../../platform/access.js';
 import { PAGE_SIZE } from '../../../platform/file-range.js';
 import { deviceMajor, deviceMinor } from '../../abi/stat.js';
-import type { VmaDescription } from '../../mm/memory-manager.js';
+import type { MemoryManager, VmaDescription } from '../../mm/memory-manager.js';
 import type { ResourceLimits } from '../../task/resource-limits.js';
 import type { Task } from '../../task/task.js';
 
@@ -30,75 +30,56 @@ export function mapsText({ mm }: Task): string {
   return text;
 }
 
-function stateOf(task: Task): string {
-  return task.process.stopped ? 'T (stopped)' : 'R (running)';
+/** What is resident counts as private: who else has it is not known. */
+export function smapsText({ mm }: Task): string {
+  let text = '';
+  for (const vma of mm.describe()) {
+    const resident = residentKib(mm, vma);
+    const anonymous = vma.inode === 0 ? resident : 0;
+    const rows: readonly (readonly [string, number])[] = [
+      ['Size', (vma.end - vma.start) / KIB],
+      ['KernelPageSize', PAGE_SIZE / KIB],
+      ['MMUPageSize', PAGE_SIZE / KIB],
+      ['Rss', resident],
+      ['Pss', resident],
+      ['Shared_Clean', 0],
+      ['Shared_Dirty', 0],
+      ['Private_Clean', resident - anonymous],
+      ['Private_Dirty', anonymous],
+      ['Referenced', resident],
+      ['Anonymous', anonymous],
+      ['AnonHugePages', 0],
+      ['Swap', 0],
+      ['SwapPss', 0],
+      ['Locked', 0],
+    ];
+    text += mapLine(vma) + rows.map(([name, value]) => kibLine(name, value)).join('');
+    text += `THPeligible:           0\nVmFlags: ${vmaFlags(vma)}\n`;
+  }
+  return text;
 }
 
-function kib(bytes: number): string {
-  return `${String(Math.floor(bytes / KIB)).padStart(8)} kB`;
+function residentKib(mm: MemoryManager, { start, end }: VmaDescription): number {
+  let bytes = 0;
+  for (const run of mm.pages.overlapping(start, end)) {
+    bytes += Math.min(run.end, end) - Math.max(run.start, start);
+  }
+  return bytes / KIB;
 }
 
-/** `comm` may hold what would break the line. */
-function escapeName(name: string): string {
-  return name.replace(/[\n\\]/g, (character) => (character === '\n' ? '\\n' : '\\\\'));
+function kibLine(name: string, value: number): string {
+  return `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`;
 }
 
-export function statusText(task: Task): string {
-  const { process, credentials: ids, mm } = task;
-  const threads = Math.max(1, process.tasks.size);
-  const rows: readonly (readonly [string, string])[] = [
-    ['Name', escapeName(process.comm)],
-    ['Umask', task.fsContext.umask.toString(8).padStart(4, '0')],
-    ['State', stateOf(task)],
-    ['Tgid', String(task.pid)],
-    ['Ngid', '0'],
-    ['Pid', String(task.tid)],
-    ['PPid', String(process.parentPid)],
-    ['TracerPid', '0'],
-    ['Uid', [ids.uid, ids.euid, ids.suid, ids.fsuid].join('\t')],
-    ['Gid', [ids.gid, ids.egid, ids.sgid, ids.fsgid].join('\t')],
-    ['FDSize', '64'],
-    ['Groups', `${ids.groups.join(' ')} `],
-    ['VmPeak', kib(mm.totalBytes)],
-    ['VmSize', kib(mm.totalBytes)],
-    ['VmLck', kib(0)],
-    ['VmPin', kib(0)],
-    ['VmHWM', kib(mm.residentBytes)],
-    ['VmRSS', kib(mm.residentBytes)],
-    ['VmSwap', kib(0)],
-    ['Threads', String(threads)],
-    ['NoNewPrivs', process.noNewPrivileges ? '1' : '0'],
-    ['Seccomp', '0'],
-    ['Cpus_allowed', ((1 << Math.min(task.kernel.cpuCount, 30)) - 1).toString(16)],
-    ['Cpus_allowed_list', `0-${String(task.kernel.cpuCount - 1)}`],
-    ['voluntary_ctxt_switches', '0'],
-    ['nonvoluntary_ctxt_switches', '0'],
+/** Two letters each (proc_pid_smaps(5)). */
+function vmaFlags({ access, shared }: VmaDescription): string {
+  const letters = [
+    access & Access.Read ? 'rd ' : '',
+    access & Access.Write ? 'wr ' : '',
+    access & Access.Execute ? 'ex ' : '',
+    shared ? 'sh ' : '',
   ];
-  return rows.map(([name, value]) => `${name}:\t${value}\n`).join('');
-}
-
-const TICKS_PER_MILLISECOND = 0.1;
-const RSS_LIMIT = '18446744073709551615';
-
-/** The fields of /proc/PID/stat behind `comm`, proc_pid_stat(5): numbers 3 to 52. */
-export function statText(task: Task): string {
-  const { process, mm } = task;
-  const { program } = mm;
-  const state = process.stopped ? 'T' : 'R';
-  const group = String(process.processGroup);
-  const ticks = Math.floor(task.cpuTime * TICKS_PER_MILLISECOND);
-  const started = Math.floor(task.startTime * TICKS_PER_MILLISECOND);
-  const head = [state, process.parentPid, group, process.session, 0, -1, 4194304];
-  const faults = [0, 0, 0, 0];
-  const times = [ticks, 0, 0, 0];
-  const schedule = [20 + process.nice, process.nice, Math.max(1, process.tasks.size), 0, started];
-  const memory = [mm.totalBytes, Math.floor(mm.residentBytes / PAGE_SIZE), RSS_LIMIT];
-  const layout = [program.startCode, program.endCode, program.startStack, 0, 0];
-  const signals = [0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0];
-  const { startData, endData, argStart, argEnd, envStart, envEnd } = program;
-  const data = [startData, endData, mm.startBrk, argStart, argEnd, envStart, envEnd, 0];
-  const fields = [head, faults, times, schedule, memory, layout, signals, data].flat();
-  return `${String(task.tid)} (${process.comm}) ${fields.join(' ')}\n`;
+  return `${letters.join('')}mr mw me `;
 }
 
 export function statmText({ mm }: Task): string {

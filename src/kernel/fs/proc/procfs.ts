@@ -1,15 +1,24 @@
 /** /proc, proc(5). */
 import { FsMagic } from '../../abi/statfs.js';
 import type { Caller } from '../caller.js';
-import { emptyStatfs, FileSystem } from '../file-system.js';
+import { PROC_DEVICE } from '../device-numbers.js';
+import { emptyStatfs } from '../file-system.js';
 import type { Inode } from '../inode.js';
 import type { MountNamespace } from '../namespace.js';
 import { mountTable } from './mount-files.js';
 import { findTask, processDirectory, processIds } from './process-directory.js';
-import { type EntryFactory, ProcDirectory, ProcFile, ProcLink, ROOT } from './proc-inode.js';
+import {
+  type EntryFactory,
+  GeneratedFs,
+  ProcDirectory,
+  ProcFile,
+  ProcLink,
+  ROOT,
+} from './proc-inode.js';
 import { systemFiles } from './system-files.js';
 
-export class ProcFs extends FileSystem {
+export class ProcFs extends GeneratedFs {
+  override readonly device = PROC_DEVICE;
   override readonly type = 'proc';
   override readonly root: ProcDirectory;
 
@@ -48,10 +57,6 @@ export class ProcFs extends FileSystem {
 
   mounts(caller: Caller): string {
     return mountTable(this.namespace, caller);
-  }
-
-  override revalidate(): boolean {
-    return false;
   }
 
   override statfs(_inode: Inode, out: Uint8Array): number {

@@ -1,20 +1,13 @@
 /** Files of /proc that tell of the machine and the kernel. */
-import { randomUUID } from 'node:crypto';
 import { cpus, release, uptime, version } from 'node:os';
 import { readFileSync } from 'node:fs';
 import type { Caller } from '../caller.js';
-import type { Inode } from '../inode.js';
-import { type EntryFactory, ProcDirectory, ROOT } from './proc-inode.js';
+import type { EntryFactory } from './proc-inode.js';
 import type { ProcFs } from './procfs.js';
+import { settingsDirectory } from './settings.js';
 
 const KIB = 1024;
 const TICKS = 100;
-const PID_MAX = 4194304;
-const FILE_MAX = '9223372036854775807';
-const NGROUPS_MAX = 65536;
-const PIPE_MAX_SIZE = 1048576;
-
-const bootId = randomUUID();
 
 function memoryInfo(caller: Caller): string {
   const memory = caller.kernel?.memory;
@@ -92,55 +85,23 @@ function loadAverage(caller: Caller): string {
 
 /** File systems a guest can meet here. */
 const FILE_SYSTEMS =
-  'nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\text4\nnodev\toverlay\n';
+  'nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tsockfs\nnodev\tpipefs\n' +
+  'nodev\tdevpts\n\text4\nnodev\toverlay\n';
 
-/** Paths below /proc/sys, and their contents. */
-const SETTINGS: Readonly<Record<string, (caller: Caller) => string>> = {
-  'kernel/osrelease': () => `${release()}\n`,
-  'kernel/ostype': () => 'Linux\n',
-  'kernel/version': () => `${version()}\n`,
-  'kernel/hostname': (caller) => `${caller.kernel?.hostname ?? '(none)'}\n`,
-  'kernel/domainname': () => '(none)\n',
-  'kernel/pid_max': () => `${String(PID_MAX)}\n`,
-  'kernel/threads-max': () => '8192\n',
-  'kernel/ngroups_max': () => `${String(NGROUPS_MAX)}\n`,
-  'kernel/cap_last_cap': () => '40\n',
-  'kernel/randomize_va_space': () => '2\n',
-  'kernel/random/boot_id': () => `${bootId}\n`,
-  'kernel/random/uuid': () => `${randomUUID()}\n`,
-  'kernel/random/entropy_avail': () => '256\n',
-  'kernel/random/poolsize': () => '256\n',
-  'vm/overcommit_memory': () => '0\n',
-  'vm/max_map_count': () => '65530\n',
-  'vm/mmap_min_addr': () => '65536\n',
-  'fs/file-max': () => `${FILE_MAX}\n`,
-  'fs/nr_open': () => '1048576\n',
-  'fs/pipe-max-size': () => `${String(PIPE_MAX_SIZE)}\n`,
-};
-
-/** The directory of all settings that start with `prefix`. */
-function settingsDirectory(fs: ProcFs, path: string, prefix: string): Inode {
-  const entries = new Map<string, EntryFactory>();
-  for (const [key, content] of Object.entries(SETTINGS)) {
-    if (!key.startsWith(prefix)) {
-      continue;
-    }
-    const rest = key.slice(prefix.length);
-    const [name = '', ...below] = rest.split('/');
-    entries.set(name, (at) =>
-      below.length === 0 ? fs.file(at, content) : settingsDirectory(fs, at, `${prefix}${name}/`),
-    );
-  }
-  return new ProcDirectory(fs, path, ROOT, entries);
-}
+/** Major numbers of what is in /dev. */
+const DEVICES =
+  'Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n';
 
 export function systemFiles(fs: ProcFs): [string, EntryFactory][] {
   const files: readonly (readonly [string, (caller: Caller) => string])[] = [
     ['cmdline', () => 'ringfence\n'],
     ['cpuinfo', cpuInfo],
+    ['devices', () => DEVICES],
+    ['diskstats', () => ''],
     ['filesystems', () => FILE_SYSTEMS],
     ['loadavg', loadAverage],
     ['meminfo', memoryInfo],
+    ['partitions', () => 'major minor  #blocks  name\n\n'],
     ['stat', statistics],
     ['swaps', () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'],
     ['uptime', upTime],
@@ -150,6 +111,6 @@ export function systemFiles(fs: ProcFs): [string, EntryFactory][] {
     name,
     (path) => fs.file(path, content),
   ]);
-  entries.push(['sys', (path) => settingsDirectory(fs, path, '')]);
+  entries.push(['sys', (path) => settingsDirectory(fs, path)]);
   return entries;
 }
