@@ -14,7 +14,7 @@ import { OutOfMemoryError, PlatformError, UnavailableError } from '../platform/e
 import { formatRange, type FileRange } from '../platform/file-range.js';
 import { Mappings, permits } from '../platform/mappings.js';
 import { Register, type Registers } from '../platform/registers.js';
-import { MAX_INSTRUCTION, storesAt } from './store-instruction.js';
+import { lacksOpcode, MAX_INSTRUCTION, storesAt } from './store-instruction.js';
 
 const ENOMEM = 12;
 
@@ -121,8 +121,9 @@ export class PtraceAddressSpace extends AddressSpaceBase {
     if (address === rip && !(wasMapped && executable)) return Access.Execute;
     if (wasMapped) return Access.Write;
     const code = new Uint8Array(MAX_INSTRUCTION);
-    const length = this.tryCopyIn(rip, code);
-    return storesAt(code.subarray(0, length), registers, address) ? Access.Write : Access.Read;
+    const known = code.subarray(0, this.tryCopyIn(rip, code));
+    if (address === rip + known.length && lacksOpcode(known)) return Access.Execute;
+    return storesAt(known, registers, address) ? Access.Write : Access.Read;
   }
 
   /** Calls `visit` with views of the guest's memory; gives the bytes before the first that may not be accessed. */

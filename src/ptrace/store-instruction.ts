@@ -89,6 +89,15 @@ function pushes(opcode: number): boolean {
   );
 }
 
+/** Whether more must be fetched before it is known what instruction this is. */
+export function lacksOpcode(code: Uint8Array): boolean {
+  let at = 0;
+  while (PREFIXES.has(byte(code, at))) at++;
+  if ((byte(code, at) & 0xf0) === 0x40) at++;
+  const escaped = code[at] === 0x0f;
+  return code.length < at + (escaped ? 2 : 1);
+}
+
 export function storesAt(code: Uint8Array, registers: Registers, address: number): boolean {
   let at = 0;
   let repeat = 0;

@@ -1,108 +1,41 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Access } from '../../src/platform/access.js';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { Register } from '../../src/platform/registers.js';
-import { CODE, DATA, type Fault } from './guest.js';
+import {
+  AT_RIP,
+  FAULT_CASES,
+  HOLE,
+  nativeFault,
+  READ_ONLY,
+  SIGSEGV,
+  type FaultCase,
+} from './fault-cases.js';
+import { CODE, type Fault } from './guest.js';
 import { describePlatforms } from './platforms.js';
 
-const SIGILL = 4;
-const SIGTRAP = 5;
-const SIGBUS = 7;
-const SIGFPE = 8;
-const SIGSEGV = 11;
-const MAPERR = 1;
-const ACCERR = 2;
-const SI_KERNEL = 0x80;
+function expectedOf({ expected }: FaultCase, rip: number): Fault {
+  return expected.address === AT_RIP ? { ...expected, address: rip } : expected;
+}
 
-const at = (signo: number, code: number, address = 0, access = 0): Fault => ({
-  signo,
-  code,
-  address,
-  access,
+describe('what is expected of exceptions', () => {
+  it('is what this host`s Linux tells', () => {
+    for (const faultCase of FAULT_CASES) {
+      if (faultCase.ours === true) continue;
+      const { rip, ...fault } = nativeFault(faultCase.source);
+      expect(fault, faultCase.name).toEqual(expectedOf(faultCase, rip));
+    }
+  });
 });
 
-const HOLE = 0x400000;
-const READ_ONLY = 0x500000;
-const KERNEL = '0xffffffff80001000';
-
-const CASES: readonly [string, string, Fault][] = [
-  ['a read of nothing', `movq ${HOLE + 8}, %rax`, at(SIGSEGV, MAPERR, HOLE + 8, Access.Read)],
-  ['a write of nothing', `movq %rax, ${HOLE + 16}`, at(SIGSEGV, MAPERR, HOLE + 16, Access.Write)],
-  [
-    'a fetch of nothing',
-    `movl $${HOLE}, %eax\n jmp *%rax`,
-    at(SIGSEGV, MAPERR, HOLE, Access.Execute),
-  ],
-  ['a null pointer', 'movq 0, %rax', at(SIGSEGV, MAPERR, 0, Access.Read)],
-  [
-    'a write of what is read-only',
-    `movb $1, ${READ_ONLY + 5}`,
-    at(SIGSEGV, ACCERR, READ_ONLY + 5, Access.Write),
-  ],
-  [
-    'a fetch of what is not executable',
-    `movl $${DATA}, %eax\n jmp *%rax`,
-    at(SIGSEGV, ACCERR, DATA, Access.Execute),
-  ],
-  [
-    'a read of the stub',
-    `movabsq $${KERNEL}, %rax\n movq (%rax), %rax`,
-    at(SIGSEGV, MAPERR, Number(KERNEL), Access.Read),
-  ],
-  [
-    'a non-canonical address',
-    'movabsq $0x8000000000000000, %rax\n movq (%rax), %rax',
-    at(SIGSEGV, SI_KERNEL),
-  ],
-  ['a division by zero', 'xorl %ecx, %ecx\n divl %ecx', at(SIGFPE, 1, CODE + 2)],
-  ['an invalid opcode', 'ud2', at(SIGILL, 2, CODE)],
-  ['a breakpoint', 'int3', at(SIGTRAP, SI_KERNEL)],
-  ['a single step', 'pushfq\n orl $0x100, (%rsp)\n popfq\n nop\n nop', at(SIGTRAP, 2, CODE + 10)],
-  ['a privileged instruction', 'cli', at(SIGSEGV, SI_KERNEL)],
-  ['a halt', 'hlt', at(SIGSEGV, SI_KERNEL)],
-  ['a port', 'outb %al, $0x80', at(SIGSEGV, SI_KERNEL)],
-  ['the doorway`s port', 'outb %al, $0xf5', at(SIGSEGV, SI_KERNEL)],
-  ['the doorway`s port by dx', 'movw $0xf5, %dx\n outb %al, %dx', at(SIGSEGV, SI_KERNEL)],
-  ['a read of the doorway`s port', 'inb $0xf5, %al', at(SIGSEGV, SI_KERNEL)],
-  ['a control register', 'movq %cr3, %rax', at(SIGSEGV, SI_KERNEL)],
-  ['a 32-bit system call', 'int $0x80', at(SIGSEGV, SI_KERNEL)],
-  ['a vector of no use', 'int $0x21', at(SIGSEGV, SI_KERNEL)],
-  [
-    'an unmasked SSE division by zero',
-    `movl $0x1d80, -8(%rsp)\n ldmxcsr -8(%rsp)\n xorps %xmm0, %xmm0
-     movl $1, %eax\n cvtsi2ss %eax, %xmm1\n divss %xmm0, %xmm1`,
-    at(SIGFPE, 3, CODE + 0x1a),
-  ],
-  [
-    'an unmasked x87 division by zero',
-    'movw $0x37b, -8(%rsp)\n fldcw -8(%rsp)\n fldz\n fld1\n fdivp\n fwait',
-    at(SIGFPE, 3, CODE + 0x10),
-  ],
-  [
-    'an alignment check',
-    'pushfq\n orl $0x40000, (%rsp)\n popfq\n movl -7(%rsp), %eax',
-    at(SIGBUS, 1),
-  ],
-];
-
-/** QEMU's emulator raises neither #XM nor #AC: there is nothing to report. */
-const NOT_EMULATED = ['an unmasked SSE division by zero', 'an alignment check'];
-const raised = CASES.filter(
-  ([name]) => process.env['RINGFENCE_EMULATOR'] !== 'tcg' || !NOT_EMULATED.includes(name),
-);
-
 describePlatforms('an exception', (platform) => {
-  it.each(raised)('%s', (_name, source, expected) => {
-    using guest = platform.guest(`${source}\n syscall`);
+  it.each(FAULT_CASES)('$name', (faultCase) => {
+    using guest = platform.guest(`${faultCase.source}\n syscall`);
     guest.map(guest.space, READ_ONLY, guest.allocate(4096), Access.Read);
     expect(guest.run()).toBe(SwitchResult.Signal);
-    const fault = guest.fault();
-    if (expected.signo === SIGFPE) {
-      expect({ ...fault, address: 0 }).toEqual({ ...expected, address: 0 });
-      expect(fault.address).toBe(guest.registers.getNumber(Register.Rip));
-    } else {
-      expect(fault).toEqual(expected);
-    }
+    const rip = guest.registers.getNumber(Register.Rip);
+    expect(guest.fault()).toEqual(expectedOf(faultCase, rip));
+    if (faultCase.ours !== true) expect(rip).toBe(nativeFault(faultCase.source).rip);
   });
 
   it('leaves rip at the instruction, and the registers and the red zone as they were', () => {
@@ -137,5 +70,63 @@ describePlatforms('an exception', (platform) => {
       expect([SwitchResult.Syscall, SwitchResult.Signal]).toContain(result);
     }
     throw new Error('the guest did not reach its end');
+  });
+
+  it('at a fetch that runs on into nothing is one of the page that is not there', () => {
+    using guest = platform.guest('nop');
+    const range = guest.allocate(4096);
+    // A prefix, and nothing behind it.
+    guest.platform.memory.mapInternal({ start: range.end - 1, end: range.end }, 2)[0]?.fill(0x48);
+    guest.map(guest.space, HOLE, range, Access.Read | Access.Execute);
+    guest.start(guest.registers, HOLE + 4095);
+    expect(guest.run()).toBe(SwitchResult.Signal);
+    expect(guest.fault()).toEqual({
+      signo: SIGSEGV,
+      code: 1,
+      address: HOLE + 4096,
+      access: Access.Execute,
+    });
+    expect(guest.registers.getNumber(Register.Rip)).toBe(HOLE + 4095);
+  });
+
+  it('leaves a string instruction where it got to', () => {
+    using guest = platform.guest('rep stosb');
+    guest.map(guest.space, HOLE, guest.allocate(4096), Access.Read | Access.Write);
+    const { registers } = guest;
+    registers.setNumber(Register.Rdi, HOLE + 4000);
+    registers.setNumber(Register.Rcx, 200);
+    registers.setNumber(Register.Rax, 0xab);
+    expect(guest.run()).toBe(SwitchResult.Signal);
+    expect(guest.fault().address).toBe(HOLE + 4096);
+    expect(registers.getNumber(Register.Rdi)).toBe(HOLE + 4096);
+    expect(registers.getNumber(Register.Rcx)).toBe(104);
+    const stored = new Uint8Array(97);
+    guest.space.copyIn(HOLE + 3999, stored);
+    expect([...stored]).toEqual([0, ...new Array<number>(96).fill(0xab)]);
+  });
+
+  it('may be a CPUID if it is a general protection fault, and no other', () => {
+    const pushToNonCanonical = 'movabsq $0x8000000000000000, %rsp\n pushq %rax';
+    for (const [source, maybe] of [
+      ['hlt', true],
+      ['movabsq $0x8000000000000000, %rax\n movq (%rax), %rax', true],
+      [pushToNonCanonical, false],
+      ['ud2', false],
+      ['int3', false],
+      ['xorl %ecx, %ecx\n divl %ecx', false],
+      [`movq ${HOLE}, %rax`, false],
+      ['hlt', true],
+    ] as const) {
+      using guest = platform.guest(source);
+      expect(guest.run()).toBe(SwitchResult.Signal);
+      expect(guest.registers.maybeCpuid, source).toBe(maybe);
+      expect(guest.registers.signalInfo()).toEqual({
+        signo: guest.fault().signo,
+        code: guest.fault().code,
+        address: BigInt(guest.fault().address),
+        access: guest.fault().access,
+        maybeCpuid: maybe,
+      });
+    }
   });
 });

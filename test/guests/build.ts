@@ -33,6 +33,7 @@ const RECIPES = {
   give_back: bare('give_back'),
   memory: bare('memory'),
   memory_model: bare('memory_model'),
+  native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },
   registers: {
     sources: ['registers.c', 'registers_probe.S'],
     flags: ['-O2', '-mgeneral-regs-only', ...BARE],
@@ -40,6 +41,7 @@ const RECIPES = {
   segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
+  unix_sockets: { sources: ['unix_sockets.c'], flags: ['-O1', ...STATIC] },
   wild: bare('wild'),
 } as const satisfies Record<string, Recipe>;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../src/platform/access.js';
 import { Register, Registers } from '../../src/platform/registers.js';
-import { storesAt } from '../../src/ptrace/store-instruction.js';
+import { lacksOpcode, storesAt } from '../../src/ptrace/store-instruction.js';
 import { assemble } from '../kvm/assemble.js';
 
 const ADDRESS = 0x400000;
@@ -99,4 +99,20 @@ describe('an instruction that faults where nothing is mapped', () => {
     expect(storesAt(Uint8Array.of(0x48), new Registers(), ADDRESS)).toBe(false);
     expect(storesAt(new Uint8Array(0), new Registers(), ADDRESS)).toBe(false);
   });
+});
+
+describe('an instruction', () => {
+  it.each([[], [0x48], [0x66, 0xf3], [0xf0, 0x48], [0x0f], [0x66, 0x41, 0x0f]])(
+    'of which only %o %o %o is there lacks its opcode',
+    (...bytes) => {
+      expect(lacksOpcode(Uint8Array.from(bytes))).toBe(true);
+    },
+  );
+
+  it.each([[0x90], [0x48, 0x8b], [0x0f, 0x05], [0x66, 0x0f, 0x10]])(
+    'of which %o %o %o is there has it',
+    (...bytes) => {
+      expect(lacksOpcode(Uint8Array.from(bytes))).toBe(false);
+    },
+  );
 });
