@@ -25,6 +25,8 @@ import { syscallTable } from './syscalls/table.js';
 import { hostCredentials, type Credentials } from './task/credentials.js';
 import { membersOf, signalGroup } from './task/process-group.js';
 import { Process } from './task/process.js';
+import { KernelMemory } from './fs/kernel-memory.js';
+import { Network } from './net/network.js';
 import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
 import { runTask } from './task/run-loop.js';
 import { startState } from './task/start-state.js';
@@ -80,6 +82,7 @@ export class Kernel {
   readonly processes = new Map<number, Process>();
   /** CLOCK_REALTIME seconds at which this kernel booted, for /proc/stat. */
   readonly bootTime = Math.floor(Date.now() / 1000);
+  readonly network: Network;
   readonly tracer: Tracer | undefined;
   readonly dispatch: Dispatcher;
   /** Threads by tid; a process that has ended keeps the place of its first until it is reaped. */
@@ -97,6 +100,7 @@ export class Kernel {
     this.memory = options.platform.memory;
     this.hostname = options.hostname ?? hostname();
     this.cpuCount = options.cpuCount ?? 1;
+    this.network = new Network(KernelMemory.of(this.memory));
     this.#credentials = options.credentials ?? hostCredentials();
     const dispatch = createDispatcher(syscallTable);
     this.tracer = options.trace === undefined ? undefined : new Tracer(syscallTable, options.trace);

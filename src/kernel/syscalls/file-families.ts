@@ -16,6 +16,10 @@ import { rows as timesRows } from './path-times.js';
 import { rows as pollRows } from './poll.js';
 import type { SyscallRow } from './row.js';
 import { rows as selectRows } from './select.js';
+import { rows as socketRows } from './socket.js';
+import { rows as socketOptionRows } from './socket-options.js';
+import { rows as socketReceiveRows } from './socket-receive.js';
+import { rows as socketSendRows } from './socket-send.js';
 import { rows as statRows } from './stat.js';
 
 export const fileRows: readonly SyscallRow[] = [
@@ -34,6 +38,10 @@ export const fileRows: readonly SyscallRow[] = [
   ...timesRows,
   ...pollRows,
   ...selectRows,
+  ...socketRows,
+  ...socketSendRows,
+  ...socketReceiveRows,
+  ...socketOptionRows,
   ...epollRows,
   ...eventRows,
 ];

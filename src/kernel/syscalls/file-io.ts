@@ -3,11 +3,14 @@ import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { MAX_RW_COUNT } from '../abi/fcntl.js';
 import type { OpenFile } from '../fs/open-file.js';
+import { PLAIN } from '../net/message.js';
+import { Socket } from '../net/socket.js';
 import type { Task } from '../task/task.js';
 import { usableFile } from './file-descriptor-argument.js';
 import { SLICE } from './file-slices.js';
 import { AT_POSITION, readInto, readVector, transferIn, transferOut } from './file-transfer.js';
 import type { SyscallResult, SyscallRow } from './row.js';
+import { readSocket, sendSegments } from './socket-transfer.js';
 
 /** Flags of preadv2(2) that there are; all of them ask for what happens anyway or may be left undone. */
 const RWF_KNOWN = 0x1f;
@@ -41,6 +44,9 @@ function sysRead(task: Task, args: Registers): SyscallResult {
   if (length === 0) {
     return emptyRead(file);
   }
+  if (file instanceof Socket) {
+    return readSocket(task, file, [{ address, length }]);
+  }
   if (length > SLICE) {
     return transferIn(task, file, [{ address, length }], AT_POSITION);
   }
@@ -71,6 +77,9 @@ function writeBuffer(task: Task, file: OpenFile, args: Registers, offset: number
     return -Errno.EFAULT;
   }
   const length = Math.min(args.argument(2), MAX_RW_COUNT);
+  if (file instanceof Socket) {
+    return sendSegments(task, file, [{ address, length }], PLAIN);
+  }
   return length === 0 ? 0 : transferOut(task, file, [{ address, length }], offset);
 }
 
@@ -124,6 +133,9 @@ function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: numbe
   const segments = readVector(task, args.argument(1), args.argumentUint(2));
   if (typeof segments === 'number') {
     return segments;
+  }
+  if (file instanceof Socket) {
+    return isWrite ? sendSegments(task, file, segments, PLAIN) : readSocket(task, file, segments);
   }
   const transfer = isWrite ? transferOut : transferIn;
   return transfer(task, file, segments, offset);

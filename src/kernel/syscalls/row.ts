@@ -9,7 +9,13 @@ export type SyscallHandler = (task: Task, args: Registers) => SyscallResult;
 
 /** How a trace prints an argument. Decoders live in the trace; a row only names them. */
 export type ArgumentFormat =
-  NumberFormat | NamedFormat | StructureFormat | OutputFormat | EventFormat;
+  | NumberFormat
+  | NamedFormat
+  | StructureFormat
+  | OutputFormat
+  | EventFormat
+  | SocketFormat
+  | SocketOutputFormat;
 
 type NumberFormat = 'int' | 'uint' | 'long' | 'size' | 'hex' | 'pointer' | 'fd' | 'dirfd' | 'mode';
 
@@ -84,6 +90,27 @@ type EventFormat =
   | 'signalfd-flags'
   | 'itimerspec'
   | 'itimerspec-out';
+
+/** What only socket calls have. */
+type SocketFormat =
+  | 'socket-domain'
+  | 'socket-type'
+  | 'socket-protocol'
+  | 'socket-flags'
+  /** Its length is the next argument. */
+  | 'socket-address'
+  | 'socket-level'
+  | 'socket-option'
+  /** Its length is the next argument. */
+  | 'option-value'
+  | 'shut-how'
+  | 'message-flags'
+  | 'message-in'
+  | 'messages-in';
+
+/** The argument behind an address or a value points to its length. */
+type SocketOutputFormat =
+  'socket-address-out' | 'length-out' | 'option-value-out' | 'message-out' | 'messages-out';
 
 /** One row of the system call table. Numbers: arch/x86/entry/syscalls/syscall_64.tbl of Linux. */
 export interface SyscallRow {

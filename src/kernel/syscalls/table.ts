@@ -13,7 +13,6 @@ import type { SyscallRow } from './row.js';
 import { rows as scheduleRows } from './schedule.js';
 import { rows as signalRows } from './signal.js';
 import { rows as signalWaitRows } from './signal-wait.js';
-import { rows as socketRows } from './socket.js';
 import { rows as systemRows } from './system.js';
 import { rows as timeRows } from './time.js';
 import { rows as waitRows } from './wait.js';
@@ -31,7 +30,6 @@ export const rows: readonly SyscallRow[] = [
   ...scheduleRows,
   ...signalRows,
   ...signalWaitRows,
-  ...socketRows,
   ...systemRows,
   ...timeRows,
   ...waitRows,

@@ -3,6 +3,7 @@ import type { ArgumentFormat } from '../syscalls/row.js';
 import { formatPointer, type Decoder, type Decoding } from './decoding.js';
 import { eventFormats, eventOutputFormats } from './event-formats.js';
 import { numberFormats } from './number-formats.js';
+import { socketFormats, socketOutputFormats } from './socket-formats.js';
 import { outputFormats, structureFormats } from './structure-formats.js';
 
 const DECODERS: Readonly<Record<ArgumentFormat, Decoder>> = {
@@ -11,11 +12,13 @@ const DECODERS: Readonly<Record<ArgumentFormat, Decoder>> = {
   ...outputFormats,
   ...eventFormats,
   ...eventOutputFormats,
+  ...socketFormats,
+  ...socketOutputFormats,
 };
 
 /** The argument shows what the call wrote, and has to be printed after it. */
 export function isOutput(format: ArgumentFormat): boolean {
-  return format in outputFormats || format in eventOutputFormats;
+  return format in outputFormats || format in eventOutputFormats || format in socketOutputFormats;
 }
 
 /** `undefined` for an argument that the call does not look at. */

@@ -6,8 +6,10 @@ import { Registers, Register } from '../../../src/platform/registers.js';
 import { Errno, errnoName } from '../../../src/kernel/abi/errno.js';
 import { type Bind, createFsContext } from '../../../src/kernel/fs/create-fs-context.js';
 import { FdTable } from '../../../src/kernel/fs/fd-table.js';
+import { KernelMemory } from '../../../src/kernel/fs/kernel-memory.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import type { MemoryManager } from '../../../src/kernel/mm/memory-manager.js';
+import { Network } from '../../../src/kernel/net/network.js';
 import { fileRows } from '../../../src/kernel/syscalls/file-families.js';
 import { hostCredentials } from '../../../src/kernel/task/credentials.js';
 import { Process } from '../../../src/kernel/task/process.js';
@@ -107,6 +109,7 @@ export class Guest implements Disposable {
       cpuCount: 1,
       bootTime: 0,
       runnable: 1,
+      network: new Network(KernelMemory.of(memory)),
     } as unknown as Kernel;
     const process = new Process(kernel, 1);
     processes.set(1, process);

@@ -1,0 +1,71 @@
+/** socket(2): which kind of socket a family, a type and a protocol make. */
+import { Errno } from '../abi/errno.js';
+import { Af, AF_MAX, Sock } from '../abi/socket.js';
+import type { Actor } from './actor.js';
+import type { Network } from './network.js';
+import type { Socket, SocketKind } from './socket.js';
+import { UnixConnection } from './unix/unix-connection.js';
+import { UnixDatagram } from './unix/unix-datagram.js';
+import type { UnixSocket } from './unix/unix-socket.js';
+
+/** Types beyond it do not exist. */
+const SOCK_MAX = 11;
+
+type Creator = Pick<Actor, 'pid' | 'credentials'>;
+
+/** A socket, or -errno as Linux has it for what is not there. */
+export function createSocket(
+  network: Network,
+  kind: SocketKind,
+  creator: Creator,
+): Socket | number {
+  const error = checkKind(kind);
+  if (error < 0) return error;
+  if (!network.hasRoom) return -Errno.ENFILE;
+  switch (kind.domain) {
+    case Af.UNIX:
+      return createUnix(network, kind, creator);
+    case Af.PACKET:
+      return -Errno.EPERM;
+    default:
+      return -Errno.EAFNOSUPPORT;
+  }
+}
+
+function checkKind({ domain, type }: SocketKind): number {
+  if (domain < 0 || domain >= AF_MAX) return -Errno.EAFNOSUPPORT;
+  return type < 0 || type >= SOCK_MAX ? -Errno.EINVAL : 0;
+}
+
+function createUnix(network: Network, kind: SocketKind, creator: Creator): UnixSocket | number {
+  if (kind.protocol !== 0 && kind.protocol !== Af.UNIX) return -Errno.EPROTONOSUPPORT;
+  switch (kind.type) {
+    case Sock.STREAM:
+    case Sock.SEQPACKET:
+      return new UnixConnection(network, { ...kind, protocol: 0 }, creator);
+    case Sock.RAW:
+    case Sock.DGRAM:
+      return new UnixDatagram(network, { ...kind, type: Sock.DGRAM, protocol: 0 }, creator);
+    default:
+      return -Errno.ESOCKTNOSUPPORT;
+  }
+}
+
+/** socketpair(2): only AF_UNIX knows it. */
+export function createPair(
+  network: Network,
+  kind: SocketKind,
+  creator: Creator,
+): [Socket, Socket] | number {
+  const first = createSocket(network, kind, creator);
+  if (typeof first === 'number') return first;
+  const second = createSocket(network, kind, creator);
+  if (typeof second === 'number') {
+    first.decRef();
+    return second;
+  }
+  if (first.pairWith(second)) return [first, second];
+  first.decRef();
+  second.decRef();
+  return -Errno.EOPNOTSUPP;
+}

@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { guest } from '../guests/build.js';
+import { describeKvm } from '../kvm.js';
+import { run, runGuest } from './outcome.js';
+import { expectSame } from './same.js';
+
+/** Runs it in a directory of its own each time: names that it binds stay. */
+async function expectSameIn(command: readonly string[], platform: string): Promise<void> {
+  const outcomes = [];
+  for (const way of [run, runGuest]) {
+    const directory = mkdtempSync(join(tmpdir(), 'ringfence-'));
+    try {
+      const options = { cwd: directory, run: ['--cwd', directory, '--platform', platform] };
+      outcomes.push(await way(command, options));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  }
+  const [native, sandboxed] = outcomes;
+  if (native === undefined || sandboxed === undefined) throw new Error('nothing ran');
+  expect(native.status).toBe(0);
+  expectSame(sandboxed, native);
+}
+
+describeKvm('sockets on KVM', () => {
+  it('AF_UNIX', async () => {
+    await expectSameIn([guest('unix_sockets'), '.'], 'kvm');
+  });
+});
+
+describe('sockets by ptrace', () => {
+  it('AF_UNIX', async () => {
+    await expectSameIn([guest('unix_sockets'), '.'], 'ptrace');
+  });
+});
