@@ -4,6 +4,11 @@
  */
 export const slowdown = Number(process.env['RINGFENCE_TEST_SLOWDOWN'] ?? 1);
 
+/** How much of `amount` a test is to do, where any amount shows what it is after. */
+export function workload(amount: number): number {
+  return Math.ceil(amount / slowdown);
+}
+
 /** A test's time limit, of milliseconds on an ordinary machine. */
 export function patience(milliseconds: number): number {
   return milliseconds * slowdown;

@@ -8,6 +8,7 @@ export type Progress = (step: string) => void;
 
 export class DebianCache {
   readonly #apt: string;
+  #updated = false;
 
   constructor(readonly folder: string) {
     this.#apt = join(folder, 'apt');
@@ -22,7 +23,7 @@ export class DebianCache {
     const done = join(root, '.complete');
     if (existsSync(done)) return root;
     progress(`fetching ${packages.join(', ')}`);
-    this.#get('update');
+    this.#update();
     rmSync(root, { recursive: true, force: true });
     mkdirSync(root, { recursive: true });
     this.#get(
@@ -41,7 +42,7 @@ export class DebianCache {
 
   /** Newest package whose name matches, as apt-cache lists them. */
   newest(pattern: string): string {
-    this.#get('update');
+    this.#update();
     const output = execFileSync(
       'apt-cache',
       [...this.#options(), 'search', '--names-only', pattern],
@@ -58,8 +59,13 @@ export class DebianCache {
     return first;
   }
 
+  #update(): void {
+    if (!this.#updated) this.#get('update');
+    this.#updated = true;
+  }
+
   #get(...args: string[]): void {
-    execFileSync('apt-get', ['-q', ...this.#options(), ...args], {
+    execFileSync('apt-get', ['-q', '-o', 'Acquire::Retries=3', ...this.#options(), ...args], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     });

@@ -1,6 +1,8 @@
 /*
  * What a KVM host does where hosts differ: a row each, name and what was seen, found by guests of a few
  * instructions on the product's own machine, vCPU and run loop.
+ *
+ * host_features hold: keeps a machine with a vCPU, and does nothing.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -248,8 +250,16 @@ static void show_ends(void) {
                                                                 : "KVM_EXIT_SHUTDOWN, the vCPU is reset");
 }
 
+/* Until it is killed. */
+static void hold(void) {
+  for (;;)
+    pause();
+}
+
 int main(int argc, char **argv) {
-  prepare(argc > 1 ? argv[1] : "/dev/kvm");
+  prepare("/dev/kvm");
+  if (argc > 1 && strcmp(argv[1], "hold") == 0)
+    hold();
   show_processor();
   show_instructions();
   show_state();

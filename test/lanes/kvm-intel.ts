@@ -5,6 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createReadStream, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 import { bootableIso, copyPrograms, squashfs } from './disk-images.js';
@@ -72,6 +73,12 @@ debug: action=ignore
 `;
 }
 
+/** Its screen is a terminal that it makes, too, and whose buffer fills up where nobody reads: Bochs then waits. */
+function drainScreen(line: string): void {
+  const terminal = /connected to screen "(.*)"/.exec(line)?.[1];
+  if (terminal !== undefined) spawn('cat', [terminal], { stdio: 'ignore' });
+}
+
 function start(parts: Parts): Machine {
   const { scratch, tools } = parts;
   makeDisks(parts);
@@ -79,18 +86,21 @@ function start(parts: Parts): Machine {
   writeFileSync(join(scratch, 'bochsrc'), configuration(parts));
   writeFileSync(join(scratch, 'commands'), 'c\n');
   execFileSync('mkfifo', [join(scratch, 'serial')]);
-  // Its screen is a terminal's, which script(1) makes.
-  const bochs = `exec bochs-bin -q -f ${scratch}/bochsrc -rc ${scratch}/commands`;
   const libraries = join(tools, 'usr/lib/x86_64-linux-gnu');
-  const machine = spawn('script', ['-qfc', bochs, '/dev/null'], {
-    env: {
-      ...toolEnvironment(tools),
-      TERM: 'xterm',
-      LTDL_LIBRARY_PATH: join(libraries, 'bochs/plugins'),
-      BXSHARE: join(tools, 'usr/share/bochs'),
+  const machine = spawn(
+    'bochs-bin',
+    ['-q', '-f', join(scratch, 'bochsrc'), '-rc', join(scratch, 'commands')],
+    {
+      env: {
+        ...toolEnvironment(tools),
+        TERM: 'xterm',
+        LTDL_LIBRARY_PATH: join(libraries, 'bochs/plugins'),
+        BXSHARE: join(tools, 'usr/share/bochs'),
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
     },
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
+  );
+  createInterface({ input: machine.stderr }).on('line', drainScreen);
   return { process: machine, console: createReadStream(join(scratch, 'serial')) };
 }
 

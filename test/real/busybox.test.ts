@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 
 import { describeKvm } from '../kvm.js';
+import { workload } from '../patience.js';
 import { busybox } from './busybox.js';
 import { largeFile } from './large-file.js';
 import { bothWays } from './pipeline.js';
 import { expectSame, expectSameAsNative } from './same.js';
 
-/** A 100 MB file, gzip -9 and all, on a machine that has better to do. */
+const MEGABYTES = workload(100);
+/** Such a file, gzip -9 and all, on a machine that has better to do. */
 const PATIENCE = 600_000;
 
 describeKvm('busybox, linked statically', () => {
@@ -16,7 +18,7 @@ describeKvm('busybox, linked statically', () => {
 
   beforeAll(() => {
     bb = busybox();
-    large = largeFile(100);
+    large = largeFile(MEGABYTES);
   });
 
   it('echo', async () => {
@@ -65,7 +67,7 @@ describeKvm('busybox, linked statically', () => {
   });
 
   it(
-    'sha256sum of a 100 MB file, by name and from a pipe',
+    `sha256sum of a ${MEGABYTES} MB file, by name and from a pipe`,
     async () => {
       await expectSameAsNative([bb, 'sha256sum', large]);
       const { native, guest } = await bothWays(
@@ -77,7 +79,7 @@ describeKvm('busybox, linked statically', () => {
   );
 
   it(
-    'gzip -9 of a 100 MB file into gunzip',
+    `gzip -9 of a ${MEGABYTES} MB file into gunzip`,
     async () => {
       const { native, guest } = await bothWays(
         (command) =>

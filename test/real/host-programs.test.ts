@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 import { describeKvm } from '../kvm.js';
+import { workload } from '../patience.js';
 import { largeFile } from './large-file.js';
 import { ENVIRONMENT } from './outcome.js';
 import { expectSameAsNative } from './same.js';
@@ -28,7 +29,7 @@ describeKvm('programs of the host, linked dynamically', () => {
   });
 
   it('sort', async () => {
-    const input = readFileSync(largeFile(100)).subarray(0, 2_000_000);
+    const input = readFileSync(largeFile(workload(100))).subarray(0, 2_000_000);
     await expectSameAsNative(['/usr/bin/sort'], { input });
     await expectSameAsNative(['/usr/bin/sort', '-k2', '-r', '/etc/passwd']);
   });

@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 
 import { cacheFolder, guest } from '../guests/build.js';
 import { describeKvm } from '../kvm.js';
+import { patience, workload } from '../patience.js';
 import { ENVIRONMENT, ringfence, run } from './outcome.js';
 
 const MIB = 1 << 20;
@@ -23,19 +24,30 @@ function processesWith(marker: string): string[] {
   });
 }
 
-describeKvm('a hundred runs', () => {
-  it('leave no process and no file behind', async () => {
-    const temporary = mkdtempSync(join(cacheFolder('scratch'), 'leaks-'));
-    const marker = `LEAK_TEST=${process.pid}`;
-    const command = ['env', marker, `TMPDIR=${temporary}`, ...ringfence([guest('exit_code'), '0'])];
-    await run(command);
-    const shared = readdirSync('/dev/shm');
-    for (let i = 0; i < 100; i++) expect((await run(command)).status).toBe(0);
-    // Memory files and mappings live as long as a process that has them.
-    expect(processesWith(marker)).toEqual([]);
-    expect(readdirSync(temporary)).toEqual([]);
-    expect(readdirSync('/dev/shm').filter((name) => !shared.includes(name))).toEqual([]);
-  }, 300_000);
+const RUNS = workload(100);
+
+describeKvm(`${RUNS} runs`, () => {
+  it(
+    'leave no process and no file behind',
+    async () => {
+      const temporary = mkdtempSync(join(cacheFolder('scratch'), 'leaks-'));
+      const marker = `LEAK_TEST=${process.pid}`;
+      const command = [
+        'env',
+        marker,
+        `TMPDIR=${temporary}`,
+        ...ringfence([guest('exit_code'), '0']),
+      ];
+      await run(command);
+      const shared = readdirSync('/dev/shm');
+      for (let i = 0; i < RUNS; i++) expect((await run(command)).status).toBe(0);
+      // Memory files and mappings live as long as a process that has them.
+      expect(processesWith(marker)).toEqual([]);
+      expect(readdirSync(temporary)).toEqual([]);
+      expect(readdirSync('/dev/shm').filter((name) => !shared.includes(name))).toEqual([]);
+    },
+    patience(300_000),
+  );
 });
 
 /** Bytes that the memory files of a process take on the host: what fstat(2) says of the blocks behind them. */

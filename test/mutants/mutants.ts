@@ -1,0 +1,288 @@
+/** Defects to put in on purpose: each a text of one file and what takes its place, and the tests that must see it. */
+
+export type Lane = 'this host' | 'kvm-amd' | 'kvm-intel';
+
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** Must stand in the file exactly once. */
+  readonly text: string;
+  readonly replacement: string;
+  readonly lane: Lane;
+  /** Names of test files, or parts of them. */
+  readonly tests: readonly string[];
+  /** Of what kind this host's class must be for it to show the defect; any where it is not said. */
+  readonly hostClass?: 'deprivileged' | 'hardware';
+}
+
+const FLUSHES: readonly Mutant[] = [
+  {
+    name: 'no flush of a range',
+    file: 'native/machine.c',
+    text: 'madvise(machine->memory.slot + (gpa - RF_GPA_MEMORY), length, MADV_DONTNEED);',
+    replacement: '(void)length;',
+    lane: 'this host',
+    tests: ['contract/page-table'],
+  },
+  {
+    name: 'no flush of everything',
+    file: 'native/machine.c',
+    text: `  rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, 0);
+  rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, RF_PAGE_SIZE);`,
+    replacement: '  (void)machine;',
+    lane: 'this host',
+    tests: ['contract/page-table'],
+  },
+  {
+    name: 'a freed table page is used again without a flush',
+    file: 'native/table_pool.c',
+    text: 'pool->quarantine[pool->quarantine_count++] = rf_table_index(gpa);',
+    replacement: 'pool->free[pool->free_count++] = rf_table_index(gpa);',
+    lane: 'this host',
+    tests: ['contract/page-table'],
+  },
+  {
+    name: 'a table page is not freed',
+    file: 'native/table_pool.c',
+    text: 'pool->quarantine[pool->quarantine_count++] = rf_table_index(gpa);',
+    replacement: '(void)pool, (void)gpa;',
+    lane: 'this host',
+    tests: ['kvm/page-table'],
+  },
+  {
+    name: 'an address space does not change with its context',
+    file: 'native/vcpu_run.c',
+    text: 'bool same = sregs->cr3 == root && same_segments(sregs, user);',
+    replacement: 'bool same = same_segments(sregs, user);',
+    lane: 'this host',
+    tests: ['contract', 'kvm/page-table'],
+  },
+];
+
+const DOORWAYS: readonly Mutant[] = [
+  {
+    name: "the hardware class's doorway on the deprivileged class",
+    file: 'native/vcpu.c',
+    text: 'machine->host_class == RF_CLASS_DEPRIVILEGED ? rf_stub_image : rf_doorway_kernel',
+    replacement: '(void)machine, rf_doorway_kernel',
+    lane: 'this host',
+    tests: ['contract/switch'],
+    hostClass: 'deprivileged',
+  },
+  {
+    name: "the deprivileged class's doorway on the hardware class",
+    file: 'native/vcpu.c',
+    text: 'machine->host_class == RF_CLASS_DEPRIVILEGED ? rf_stub_image : rf_doorway_kernel',
+    replacement: '(void)machine, rf_stub_image',
+    lane: 'kvm-amd',
+    tests: ['contract/switch'],
+  },
+  {
+    name: 'any port access is taken for a system call',
+    file: 'native/vm_exit.c',
+    text: 'bool doorway = registers->user.rip == rf_stub_address(rf_doorway_user_return);',
+    replacement: 'bool doorway = true;',
+    lane: 'this host',
+    tests: ['contract/faults', 'kvm/doorway'],
+    hostClass: 'deprivileged',
+  },
+  {
+    name: 'an interruption shows the inside of the doorway',
+    file: 'native/vm_exit.c',
+    text: '  if (rip == rf_stub_address(rf_stub_image))\n    registers->user.rip = registers->user.rcx - 2;',
+    replacement: '  if (rip == 1)\n    registers->user.rip = registers->user.rcx - 2;',
+    lane: 'this host',
+    tests: ['contract/interrupt', 'contract/faults'],
+    hostClass: 'deprivileged',
+  },
+  {
+    name: 'SYSRET although RCX is not RIP',
+    file: 'native/vcpu_run.c',
+    text: 'at_syscall && same && user->rcx == user->rip && user->r11 == regs->rflags',
+    replacement: 'at_syscall && same',
+    lane: 'kvm-amd',
+    tests: ['contract/switch'],
+  },
+  {
+    name: "the program's flags in ring 0, on the way back by SYSRET",
+    file: 'native/vcpu_run.c',
+    text: '    regs->rflags =\n        doorway_flags;',
+    replacement: '    (void)doorway_flags;',
+    lane: 'kvm-amd',
+    tests: ['contract/faults'],
+  },
+];
+
+const ENTRY: readonly Mutant[] = [
+  {
+    // AMD's processors fault at such a RIP in ring 3, as Linux reports it; Intel's refuse the VM entry.
+    name: 'no check for a canonical RIP',
+    file: 'native/vcpu_run.c',
+    text: 'if (!is_canonical(registers->user.rip))',
+    replacement: 'if (false)',
+    lane: 'kvm-intel',
+    tests: ['contract/switch'],
+  },
+  {
+    name: 'no check for canonical FS and GS bases',
+    file: 'native/vcpu_run.c',
+    text: 'if (!is_canonical(registers->user.fs_base) || !is_canonical(registers->user.gs_base))',
+    replacement: 'if (false)',
+    lane: 'this host',
+    tests: ['contract/switch'],
+  },
+  {
+    name: 'flags are loaded as they are given',
+    file: 'native/vcpu_run.c',
+    text: '(from->eflags & FLAGS_USER) | FLAGS_FIXED',
+    replacement: 'from->eflags | FLAGS_FIXED',
+    lane: 'this host',
+    tests: ['contract/switch'],
+  },
+  {
+    name: 'the bases of FS and GS are not compared',
+    file: 'native/vcpu_run.c',
+    text: 'sregs->fs.base == user->fs_base && sregs->gs.base == user->gs_base &&',
+    replacement: '',
+    lane: 'this host',
+    tests: ['contract/switch'],
+  },
+  {
+    name: 'every data segment is loaded as null',
+    file: 'native/vcpu.c',
+    text: 'if ((selector | 3) == RF_SEL_USER_SS)',
+    replacement: 'if (true)\n    return result;\n  else if ((selector | 3) == RF_SEL_USER_SS)',
+    lane: 'kvm-amd',
+    tests: ['kvm/segments'],
+  },
+];
+
+const DESCRIPTORS: readonly Mutant[] = [
+  {
+    name: "every port is open in the TSS's I/O map",
+    file: 'native/stub.c',
+    text: 'memset(io_map, 0xff,',
+    replacement: 'memset(io_map, 0,',
+    lane: 'this host',
+    tests: ['contract/faults'],
+  },
+  {
+    name: 'no stack of its own for an exception',
+    file: 'native/stub.c',
+    text: '.ist = 1,',
+    replacement: '.ist = 0,',
+    lane: 'this host',
+    tests: ['contract/faults'],
+  },
+  {
+    name: 'the stub can be read from ring 3',
+    file: 'native/page_table.c',
+    text: '  case RF_PAGE_DOORWAY_KERNEL:\n  case RF_PAGE_STUBS:\n    return 0;',
+    replacement: '  case RF_PAGE_DOORWAY_KERNEL:\n  case RF_PAGE_STUBS:\n    return PTE_USER;',
+    lane: 'this host',
+    tests: ['contract/faults', 'contract/switch', 'kvm/doorway'],
+  },
+  {
+    name: "descriptors and stack are the program's to write",
+    file: 'native/page_table.c',
+    text: '    return PTE_NX | PTE_WRITE;',
+    replacement: '    return PTE_NX | PTE_WRITE | PTE_USER;',
+    lane: 'this host',
+    tests: ['contract/faults', 'kvm/doorway'],
+  },
+  {
+    name: 'SYSCALL clears no flags',
+    file: 'native/vcpu.c',
+    text: '#define SYSCALL_FLAG_MASK 0x57700ull',
+    replacement: '#define SYSCALL_FLAG_MASK 0ull',
+    lane: 'kvm-amd',
+    tests: ['contract/faults'],
+  },
+];
+
+const CONTEXTS: readonly Mutant[] = [
+  {
+    name: 'extended state is not saved',
+    file: 'native/vcpu.c',
+    text: 'status = rf_kvm_get_xsave(vcpu->fd, &vcpu->loaded->xsave);',
+    replacement: 'status = 0;',
+    lane: 'this host',
+    tests: ['contract/extended-state'],
+  },
+  {
+    name: 'extended state does not follow to another vCPU',
+    file: 'native/vcpu.c',
+    text: 'status = rf_kvm_get_xsave(context->loaded->fd, &context->xsave);',
+    replacement: 'status = 0;',
+    lane: 'this host',
+    tests: ['contract/extended-state'],
+  },
+  {
+    name: 'the preemption mark is consulted before the vCPU is owned',
+    file: 'native/vcpu_run.c',
+    text: `  atomic_store(&vcpu->thread, self);
+  enum rf_result result = run_announced(vcpu, context, space, registers, cpu);`,
+    replacement: `  uint64_t early = atomic_exchange(&vcpu->mark, context->id);
+  usleep(50); /* as long as it would be waited for the vCPU */
+  atomic_store(&vcpu->thread, self);
+  atomic_store(&vcpu->mark, early);
+  enum rf_result result = run_announced(vcpu, context, space, registers, cpu);`,
+    lane: 'this host',
+    tests: ['kvm/preemption', 'kvm/rseq'],
+  },
+  {
+    name: 'the preemption mark is left where nothing asks for it',
+    file: 'native/vcpu_run.c',
+    text: 'uint64_t mark = atomic_exchange(&vcpu->mark, context->id);',
+    replacement:
+      'uint64_t mark = cpu >= 0 ? atomic_exchange(&vcpu->mark, context->id) : atomic_load(&vcpu->mark);',
+    lane: 'this host',
+    tests: ['kvm/preemption'],
+  },
+  {
+    name: 'preemptAllCpus leaves the marks',
+    file: 'native/vcpu.c',
+    text: '  atomic_store(&vcpu->mark, 0);',
+    replacement: '',
+    lane: 'this host',
+    tests: ['kvm/preemption'],
+  },
+  {
+    name: 'a kick between the check and KVM_RUN is lost',
+    file: 'native/vcpu.c',
+    text: '  __atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);',
+    replacement: '',
+    lane: 'this host',
+    tests: ['contract/interrupt'],
+  },
+];
+
+const PTRACE: readonly Mutant[] = [
+  {
+    name: 'the filter of system calls lets everything through',
+    file: 'native/ptrace_image.c',
+    text: '    LOAD(arch),                         /*  0 */',
+    replacement: '    ALLOW,',
+    lane: 'this host',
+    tests: ['ptrace/confinement'],
+  },
+  {
+    name: 'no filter of system calls',
+    file: 'native/ptrace_stub.c',
+    text: `      {"install the system call filter",
+       SYS_seccomp,
+       {SECCOMP_SET_MODE_FILTER, 0, RF_STUB_PAGE + offsetof(struct rf_stub_image, program)}},`,
+    replacement: '',
+    lane: 'this host',
+    tests: ['ptrace/confinement'],
+  },
+];
+
+export const MUTANTS: readonly Mutant[] = [
+  ...FLUSHES,
+  ...DOORWAYS,
+  ...ENTRY,
+  ...DESCRIPTORS,
+  ...CONTEXTS,
+  ...PTRACE,
+];

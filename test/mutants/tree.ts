@@ -1,0 +1,78 @@
+/** A copy of this repository's working tree, to break and to mend. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import type { Mutant } from './mutants.js';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** Not git's, but slow to make anew. */
+const KEPT = ['node_modules', 'build', '.cache/code', '.cache/guests'];
+
+export interface Run {
+  readonly ok: boolean;
+  readonly output: string;
+}
+
+export class Tree {
+  constructor(readonly folder: string) {
+    const files = execFileSync(
+      'git',
+      ['ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+      {
+        cwd: ROOT,
+        encoding: 'utf8',
+      },
+    );
+    for (const file of files
+      .split('\0')
+      .filter((name) => name !== '' && existsSync(join(ROOT, name)))) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      cpSync(join(ROOT, file), join(folder, file), { recursive: true, verbatimSymlinks: true });
+    }
+    mkdirSync(join(folder, '.cache'), { recursive: true });
+    for (const name of KEPT.filter((entry) => existsSync(join(ROOT, entry))))
+      cpSync(join(ROOT, name), join(folder, name), { recursive: true, verbatimSymlinks: true });
+    // The lanes' packages are only read by the host.
+    mkdirSync(join(ROOT, '.cache/lanes'), { recursive: true });
+    symlinkSync(join(ROOT, '.cache/lanes'), join(folder, '.cache/lanes'));
+    this.#mustRun('npm', 'run', '-s', 'build');
+    this.buildNative();
+  }
+
+  buildNative(): void {
+    this.#mustRun('npm', 'run', '-s', 'build:native');
+  }
+
+  /** @throws where the text to replace is not there once, or what takes its place does not compile */
+  breakBy(mutant: Mutant): void {
+    const path = join(this.folder, mutant.file);
+    const parts = readFileSync(path, 'utf8').split(mutant.text);
+    if (parts.length !== 2) {
+      const found = `${parts.length - 1} times in ${mutant.file}`;
+      throw new Error(`mutant "${mutant.name}": its text is found ${found}; bring it up to date`);
+    }
+    writeFileSync(path, parts.join(mutant.replacement));
+    this.buildNative();
+  }
+
+  mend(mutant: Mutant): void {
+    cpSync(join(ROOT, mutant.file), join(this.folder, mutant.file));
+  }
+
+  run(seconds: number, command: string, ...args: readonly string[]): Run {
+    const { status, stdout, stderr } = spawnSync(command, args, {
+      cwd: this.folder,
+      encoding: 'utf8',
+      timeout: seconds * 1000,
+      maxBuffer: 1 << 28,
+      env: { ...process.env, CI: 'true', NO_COLOR: '1' },
+    });
+    return { ok: status === 0, output: stdout + stderr };
+  }
+
+  #mustRun(command: string, ...args: readonly string[]): void {
+    const { ok, output } = this.run(600, command, ...args);
+    if (!ok) throw new Error(`${command} ${args.join(' ')} failed:\n${output}`);
+  }
+}
