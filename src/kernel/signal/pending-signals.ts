@@ -31,6 +31,14 @@ export class PendingSignals {
     return info;
   }
 
+  /** Whether a signal of a timer of timer_create(2) is among them. */
+  hasTimer(signo: number, id: number): boolean {
+    return (
+      this.set.has(signo) &&
+      this.#queue.some((info) => info.signo === signo && info.timer?.id === id)
+    );
+  }
+
   discard(signo: number): void {
     this.set.remove(signo);
     this.#queue = this.#queue.filter((info) => info.signo !== signo);

@@ -15,6 +15,7 @@ import { rows as signalRows } from './signal.js';
 import { rows as signalWaitRows } from './signal-wait.js';
 import { rows as systemRows } from './system.js';
 import { rows as timeRows } from './time.js';
+import { rows as timerRows } from './timer.js';
 import { rows as waitRows } from './wait.js';
 
 export const rows: readonly SyscallRow[] = [
@@ -32,6 +33,7 @@ export const rows: readonly SyscallRow[] = [
   ...signalWaitRows,
   ...systemRows,
   ...timeRows,
+  ...timerRows,
   ...waitRows,
 ];
 

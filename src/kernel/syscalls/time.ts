@@ -1,4 +1,4 @@
-/** Clocks, sleeping, timers. */
+/** Clocks, and sleeping. */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import {
@@ -7,55 +7,22 @@ import {
   monotonic,
   realtimeMilliseconds,
   toMilliseconds,
-  type Timespec,
 } from '../time/clock.js';
+import { readClock } from '../time/task-clock.js';
 import { after } from '../time/timeout.js';
 import {
   millisecondsUntil,
   putLong,
   putTimeval,
   readTimespec,
-  readTimeval,
   writeTimespec,
 } from '../time/timespec.js';
 import type { Task } from '../task/task.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 const TIMER_ABSTIME = 1;
-const ITIMER_REAL = 0;
-const ITIMER_PROF = 2;
 const COARSE_NANOSECONDS = 4_000_000;
 const USER_HZ = 100;
-
-/** The time on a clock, or -EINVAL where there is no such clock. */
-function readClock(task: Task, clock: number): Timespec | number {
-  switch (clock) {
-    case ClockId.Realtime:
-    case ClockId.RealtimeCoarse:
-    case ClockId.RealtimeAlarm:
-    case ClockId.Tai:
-      return fromMilliseconds(realtimeMilliseconds());
-    case ClockId.Monotonic:
-    case ClockId.MonotonicRaw:
-    case ClockId.MonotonicCoarse:
-    case ClockId.Boottime:
-    case ClockId.BoottimeAlarm:
-      return monotonic();
-    case ClockId.ProcessCpu:
-    case ClockId.ThreadCpu:
-      return fromMilliseconds(task.cpuTime);
-    default:
-      return readCpuClock(task, clock);
-  }
-}
-
-/** The clocks of clock_getcpuclockid(3): the complement of a process id above three bits of kind. */
-function readCpuClock(task: Task, clock: number): Timespec | number {
-  if (clock >= 0) return -Errno.EINVAL;
-  const pid = ~(clock >> 3);
-  const own = pid === 0 || pid === task.pid || pid === task.tid;
-  return own && (clock & 3) !== 3 ? fromMilliseconds(task.cpuTime) : -Errno.EINVAL;
-}
 
 function sysClockGettime(task: Task, args: Registers): number {
   const time = readClock(task, args.argumentInt(0));
@@ -103,7 +70,9 @@ function sysClockNanosleep(task: Task, args: Registers): SyscallResult {
   if ((args.argumentUint(1) & TIMER_ABSTIME) === 0) {
     return sleep(task, toMilliseconds(time), args.argument(3));
   }
-  if (clock === ClockId.ProcessCpu) return sleep(task, toMilliseconds(time) - task.cpuTime, 0);
+  if (clock === ClockId.ProcessCpu) {
+    return sleep(task, toMilliseconds(time) - task.process.cpuTime, 0);
+  }
   return sleep(task, millisecondsUntil(clock, time), 0);
 }
 
@@ -123,48 +92,11 @@ async function sleep(task: Task, milliseconds: number, remainder: number): Promi
   return writeTimespec(task.mm, remainder, left) === 0 ? result : -Errno.EFAULT;
 }
 
-function sysAlarm(task: Task, args: Registers): number {
-  const timer = task.process.realTimer;
-  const before = timer.remaining;
-  timer.arm(args.argumentUint(0) * 1000, 0);
-  // Rounded to the nearest second, yet never to "none set".
-  return before === 0 ? 0 : Math.max(Math.round(before / 1000), 1);
-}
-
-function timerBytes(task: Task): Buffer {
-  const bytes = Buffer.alloc(32);
-  putTimeval(bytes, 0, task.process.realTimer.interval);
-  putTimeval(bytes, 16, task.process.realTimer.remaining);
-  return bytes;
-}
-
-function sysGetitimer(task: Task, args: Registers): number {
-  const which = args.argumentInt(0);
-  if (which < ITIMER_REAL || which > ITIMER_PROF) return -Errno.EINVAL;
-  const bytes = which === ITIMER_REAL ? timerBytes(task) : Buffer.alloc(32);
-  return task.mm.write(args.argument(1), bytes);
-}
-
-function sysSetitimer(task: Task, args: Registers): number {
-  const which = args.argumentInt(0);
-  if (which < ITIMER_REAL || which > ITIMER_PROF) return -Errno.EINVAL;
-  // Timers over CPU time do not exist yet.
-  if (which !== ITIMER_REAL) return -Errno.ENOSYS;
-  const [from, to] = [args.argument(1), args.argument(2)];
-  const interval = from === 0 ? ZERO : readTimeval(task.mm, from);
-  const first = from === 0 ? ZERO : readTimeval(task.mm, from + 16);
-  if (typeof interval === 'number') return interval;
-  if (typeof first === 'number') return first;
-  const before = timerBytes(task);
-  task.process.realTimer.arm(toMilliseconds(first), toMilliseconds(interval));
-  return to === 0 ? 0 : task.mm.write(to, before);
-}
-
-const ZERO: Timespec = { seconds: 0, nanoseconds: 0 };
-
 function sysTimes(task: Task, args: Registers): number {
   const bytes = Buffer.alloc(32);
-  putLong(bytes, 0, Math.floor((task.cpuTime / 1000) * USER_HZ));
+  const { cpuTime, childCpuTime } = task.process;
+  putLong(bytes, 0, Math.floor((cpuTime / 1000) * USER_HZ));
+  putLong(bytes, 16, Math.floor((childCpuTime / 1000) * USER_HZ));
   const address = args.argument(0);
   if (address !== 0 && task.mm.write(address, bytes) !== 0) return -Errno.EFAULT;
   return Math.floor((toMilliseconds(monotonic()) / 1000) * USER_HZ);
@@ -177,22 +109,6 @@ export const rows: readonly SyscallRow[] = [
     handler: sysNanosleep,
     args: ['timespec', 'pointer'],
     support: 'full',
-  },
-  {
-    number: 36,
-    name: 'getitimer',
-    handler: sysGetitimer,
-    args: ['int', 'pointer'],
-    support: 'full',
-  },
-  { number: 37, name: 'alarm', handler: sysAlarm, args: ['uint'], support: 'full' },
-  {
-    number: 38,
-    name: 'setitimer',
-    handler: sysSetitimer,
-    args: ['int', 'pointer', 'pointer'],
-    support: 'partial',
-    missing: 'ITIMER_VIRTUAL, ITIMER_PROF',
   },
   {
     number: 96,

@@ -110,6 +110,7 @@ function copyState(task: Task, child: Task, request: CloneRequest): void {
   if (stackPointer !== 0) child.registers.setNumber(Register.Rsp, stackPointer);
   if (hasFlag(flags, CLONE.SETTLS)) child.registers.setNumber(Register.FsBase, request.tls);
   child.blocked = task.blocked.clone();
+  child.scheduling.inherit(task.scheduling);
   // A thread that shares memory must not share the stack that handlers run on; a vfork's parent sleeps.
   const sharesStack = hasFlag(flags, CLONE.VM) && !hasFlag(flags, CLONE.VFORK);
   child.alternateStack = sharesStack ? NO_ALTERNATE_STACK : task.alternateStack;

@@ -36,6 +36,7 @@ export async function execute(task: Task, request: ExecuteRequest): Promise<numb
     task.context = context;
     old.dispose();
     unshare(task);
+    process.timers.deletePosix();
     process.actions.resetHandlers();
     task.alternateStack = NO_ALTERNATE_STACK;
     task.files.closeOnExec();

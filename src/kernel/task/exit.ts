@@ -49,7 +49,7 @@ export function endTask(task: Task): void {
 
 function endProcess(process: Process, last: Task): void {
   process.exitStatus ??= last.ending ?? { code: 0 };
-  process.realTimer.disarm();
+  process.timers.dispose();
   process.isZombie = true;
   const groups = groupsLinkedBy(process);
   for (const child of [...process.children]) orphan(process, child);

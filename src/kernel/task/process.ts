@@ -10,7 +10,7 @@ import type { ProgramFile } from '../loader/load-program.js';
 import { PendingSignals } from '../signal/pending-signals.js';
 import { SignalActions } from '../signal/signal-actions.js';
 import type { SignalInfo } from '../signal/signal-info.js';
-import { IntervalTimer } from '../time/interval-timer.js';
+import { ProcessTimers } from '../time/process-timers.js';
 import { EventSource } from './event-source.js';
 import type { ExitStatus } from './exit-status.js';
 import { ResourceLimits } from './resource-limits.js';
@@ -69,10 +69,7 @@ export class Process {
   /** Bytes, as of the last execve(2) and the end. */
   peakResident = 0;
   readonly startTime = performance.now();
-  /** ITIMER_REAL, setitimer(2). */
-  readonly realTimer = new IntervalTimer(() => {
-    this.sendSignal(Signo.SIGALRM, { signo: Signo.SIGALRM, code: SiCode.SI_KERNEL });
-  });
+  readonly timers: ProcessTimers = new ProcessTimers(this);
   /** prctl(PR_SET_NO_NEW_PRIVS). */
   noNewPrivileges = false;
   /** Stopped by this signal until SIGCONT or SIGKILL; 0: not stopped. */
@@ -193,7 +190,7 @@ export class Process {
   exit(status: ExitStatus): void {
     if (this.exitStatus !== undefined) return;
     this.exitStatus = status;
-    this.realTimer.disarm();
+    this.timers.dispose();
     this.stopSignal = 0;
     for (const task of this.tasks) task.wake();
   }

@@ -15,6 +15,7 @@ import { SignalSet } from '../signal/signal-set.js';
 import type { Credentials } from './credentials.js';
 import type { ExitStatus } from './exit-status.js';
 import type { Process } from './process.js';
+import { Scheduling } from './scheduling.js';
 
 export interface TaskParts {
   readonly kernel: Kernel;
@@ -60,6 +61,7 @@ export class Task {
   robustList = 0;
   /** set_tid_address(2). */
   clearChildTid = 0;
+  readonly scheduling: Scheduling;
   /** Milliseconds spent waiting, so that the rest is CPU time. */
   idleTime = 0;
   readonly startTime = performance.now();
@@ -79,6 +81,7 @@ export class Task {
     this.files = parts.files;
     this.fsContext = parts.fsContext;
     this.credentials = parts.credentials;
+    this.scheduling = new Scheduling(parts.kernel.cpuCount);
   }
 
   /** getpid(2): the id of the process. */

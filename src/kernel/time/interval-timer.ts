@@ -1,18 +1,22 @@
 /** A timer that expires once and then, if asked, again and again (setitimer(2)). Times in milliseconds. */
-import { after } from './timeout.js';
+import { monotonicClock, type TimerClock } from './timer-clock.js';
 
 export class IntervalTimer {
   #cancel: (() => void) | undefined;
   #expires = 0;
   #interval = 0;
 
-  constructor(readonly onExpire: () => void) {}
+  constructor(
+    /** Told of each expiry, with how many more there would have been by now. */
+    readonly onExpire: (overruns: number) => void,
+    readonly clock: TimerClock = monotonicClock,
+  ) {}
 
   /** Until the next expiry; 0 where none is set. */
   get remaining(): number {
     if (this.#cancel === undefined) return 0;
     // Armed yet due: the program is told of the least time, as Linux does.
-    return Math.max(this.#expires - performance.now(), 0.001);
+    return Math.max(this.#expires - this.clock.now(), 0.001);
   }
 
   get interval(): number {
@@ -22,12 +26,15 @@ export class IntervalTimer {
   /** `first` 0 disarms. */
   arm(first: number, interval: number): void {
     this.disarm();
-    if (first <= 0) return;
+    if (first > 0) this.armAt(this.clock.now() + first, interval);
+  }
+
+  /** Expires when the clock reads `time`, at once where it has passed. */
+  armAt(time: number, interval: number): void {
+    this.disarm();
     this.#interval = interval;
-    this.#expires = performance.now() + first;
-    this.#cancel = after(first, () => {
-      this.#fire();
-    });
+    this.#expires = time;
+    this.#wait();
   }
 
   disarm(): void {
@@ -35,14 +42,26 @@ export class IntervalTimer {
     this.#cancel = undefined;
   }
 
-  #fire(): void {
-    this.#cancel = undefined;
-    if (this.#interval > 0) {
-      // Expiries that came too late to be told apart are one; the rhythm is kept.
-      const late = performance.now() - this.#expires;
-      const next = this.#interval - (late % this.#interval);
-      this.arm(Math.max(next, 0.001), this.#interval);
+  #wait(): void {
+    const left = Math.max(this.#expires - this.clock.now(), 0);
+    this.#cancel = this.clock.after(left, () => {
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    const late = this.clock.now() - this.#expires;
+    if (late < 0) {
+      this.#wait();
+      return;
     }
-    this.onExpire();
+    this.#cancel = undefined;
+    // Expiries that came too late to be told apart are one; the rhythm is kept.
+    const missed = this.#interval > 0 ? Math.floor(late / this.#interval) : 0;
+    if (this.#interval > 0) {
+      this.#expires += (missed + 1) * this.#interval;
+      this.#wait();
+    }
+    this.onExpire(missed);
   }
 }

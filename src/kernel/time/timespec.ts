@@ -39,9 +39,13 @@ function readPair(
 
 export function writeTimespec(mm: MemoryManager, address: number, time: Timespec): number {
   const bytes = Buffer.alloc(SIZE);
-  putLong(bytes, 0, time.seconds);
-  putLong(bytes, 8, time.nanoseconds);
+  putTimespec(bytes, 0, time);
   return mm.write(address, bytes);
+}
+
+export function putTimespec(bytes: Buffer, at: number, time: Timespec): void {
+  putLong(bytes, at, time.seconds);
+  putLong(bytes, at + 8, time.nanoseconds);
 }
 
 export function putTimeval(bytes: Buffer, at: number, milliseconds: number): void {

@@ -255,7 +255,7 @@ describe('signals', () => {
   it('come from a timer', async () => {
     const run = scripted(function* (task) {
       yield call(NR.alarm, 1);
-      task().process.realTimer.arm(5, 0);
+      task().process.timers.interval[0].arm(5, 0);
       yield call(NR.pause);
     });
     expect(await run.finish()).toEqual({ signal: 14, coreDumped: false });

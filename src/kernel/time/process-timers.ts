@@ -1,0 +1,102 @@
+/** The timers of a process: setitimer(2) and timer_create(2). */
+import { SiCode, Signo } from '../abi/signal.js';
+import type { Process } from '../task/process.js';
+import type { Task } from '../task/task.js';
+import { IntervalTimer } from './interval-timer.js';
+import { cpuClock, type TimerClock } from './timer-clock.js';
+
+/** What a timer does when it expires, `struct sigevent`. */
+export interface TimerEvent {
+  /** 0: nothing. */
+  readonly signo: number;
+  readonly value: bigint;
+  /** SIGEV_THREAD_ID: the thread that the signal is for. */
+  readonly thread: Task | undefined;
+}
+
+/** A timer of timer_create(2). */
+export class PosixTimer {
+  readonly timer: IntervalTimer;
+  /** Expiries since the signal was sent that was delivered last, timer_getoverrun(2). */
+  overrun = 0;
+  readonly #process: Process;
+
+  constructor(
+    process: Process,
+    readonly id: number,
+    clock: TimerClock,
+    readonly event: TimerEvent,
+  ) {
+    this.#process = process;
+    this.timer = new IntervalTimer((missed) => {
+      this.#expire(missed);
+    }, clock);
+  }
+
+  #expire(missed: number): void {
+    const { signo, value, thread } = this.event;
+    if (signo === 0) return;
+    const isPending = (thread ?? this.#process).pending.hasTimer(signo, this.id);
+    // One signal of a timer is on its way at a time: the next expiries are counted.
+    if (isPending) {
+      this.overrun += missed + 1;
+      return;
+    }
+    this.overrun = missed;
+    const info = {
+      signo,
+      code: SiCode.SI_TIMER,
+      value,
+      timer: { id: this.id, overrun: missed },
+    };
+    (thread ?? this.#process).sendSignal(signo, info);
+  }
+}
+
+/** ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF. */
+export type IntervalTimers = readonly [IntervalTimer, IntervalTimer, IntervalTimer];
+
+export class ProcessTimers {
+  readonly interval: IntervalTimers;
+  readonly posix = new Map<number, PosixTimer>();
+  #lastId = -1;
+
+  constructor(process: Process) {
+    const clock = processCpuClock(process);
+    this.interval = [
+      new IntervalTimer(sender(process, Signo.SIGALRM)),
+      new IntervalTimer(sender(process, Signo.SIGVTALRM), clock),
+      new IntervalTimer(sender(process, Signo.SIGPROF), clock),
+    ];
+  }
+
+  /** The lowest id that no timer has had since execve(2). */
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  /** execve(2) and the end of the process delete timers; interval timers go on through execve(2). */
+  deletePosix(): void {
+    for (const { timer } of this.posix.values()) timer.disarm();
+    this.posix.clear();
+    this.#lastId = -1;
+  }
+
+  dispose(): void {
+    this.deletePosix();
+    for (const timer of this.interval) timer.disarm();
+  }
+}
+
+export function processCpuClock(process: Process): TimerClock {
+  return cpuClock(
+    () => process.cpuTime,
+    () => Math.max(process.tasks.size, 1),
+  );
+}
+
+function sender(process: Process, signo: number): () => void {
+  return () => {
+    process.sendSignal(signo, { signo, code: SiCode.SI_KERNEL });
+  };
+}
