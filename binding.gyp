@@ -25,6 +25,7 @@
         "native/ptrace_machine.cc",
         "native/ptrace_sigchld.c",
         "native/ptrace_stub.c",
+        "native/ptrace_template.c",
         "native/self_test.c",
         "native/stub.c",
         "native/table_pool.c",
