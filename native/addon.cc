@@ -5,6 +5,7 @@
 #include "interrupts.h"
 #include "kvm_machine.h"
 #include "memory_file.h"
+#include "open_file.h"
 #include "ptrace_machine.h"
 #include "registers.h"
 
@@ -14,6 +15,7 @@ Napi::Object Constants(Napi::Env env) {
   auto constants = Napi::Object::New(env);
   constants.Set("memoryGpa", Napi::Number::New(env, static_cast<double>(RF_GPA_MEMORY)));
   constants.Set("firstMemorySlot", Napi::Number::New(env, RF_FIRST_MEMORY_SLOT));
+  constants.Set("slotSize", Napi::Number::New(env, RF_SLOT_CHUNK));
   constants.Set("maxVcpus", Napi::Number::New(env, RF_MAX_VCPUS));
   constants.Set("registersSize", Napi::Number::New(env, sizeof(rf_registers)));
   constants.Set("extendedStateSize", Napi::Number::New(env, RF_XSAVE_SIZE));
@@ -42,6 +44,7 @@ Napi::Value InterruptContext(const Napi::CallbackInfo &info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", Constants(env));
   exports.Set("MemoryFile", MemoryFile::Define(env));
+  exports.Set("OpenFile", OpenFile::Define(env));
   exports.Set("Machine", Machine::Define(env));
   exports.Set("Space", Space::Define(env));
   exports.Set("Context", Context::Define(env));

@@ -19,6 +19,8 @@ extern "C" {
 
 /* Slots below are the native layer's own: system pages, the flush slot, page tables. */
 #define RF_FIRST_MEMORY_SLOT 128
+/* Bytes that a memory slot backs, of the memory file or of the area for host files. */
+#define RF_SLOT_CHUNK 0x4000000ull
 
 /* The bits of the contract's access type. */
 #define RF_ACCESS_READ 1
@@ -58,11 +60,29 @@ int rf_machine_open(struct rf_machine **machine, const char *device, const char 
 /* Nothing may run any more; spaces and contexts may still be freed after it. */
 void rf_machine_close(struct rf_machine *machine);
 enum rf_host_class rf_machine_class(const struct rf_machine *machine);
+/* The first address behind the last one that the guest may have mapped. */
+uint64_t rf_machine_last_address(const struct rf_machine *machine);
 /* Pages that page tables occupy. */
 uint32_t rf_machine_table_pages(const struct rf_machine *machine);
 /* Maps the memory file a second time, for the slots. `host` is the mapping that the host reads and writes. */
 int rf_machine_attach_memory(struct rf_machine *machine, int fd, uint8_t *host, uint64_t size);
 int rf_machine_set_memory_slot(struct rf_machine *machine, uint32_t slot, uint64_t offset, uint64_t size);
+
+/*
+ * The area for host files in guest-physical memory (file_area.c), once reserved: `rf_file_area_size` bytes at
+ * `rf_file_area_gpa`. What is mapped into it reaches the guest where its chunks have their slots.
+ */
+int rf_file_area_reserve(struct rf_machine *machine);
+uint64_t rf_file_area_gpa(const struct rf_machine *machine);
+uint64_t rf_file_area_size(const struct rf_machine *machine);
+int rf_file_area_set_slot(struct rf_machine *machine, uint32_t chunk, bool present);
+/* Maps `length` bytes of the file at `offset`, or nothing, `at` bytes into the area. */
+int rf_file_area_map(struct rf_machine *machine, uint64_t at, int fd, uint64_t offset, uint64_t length,
+                     bool writable);
+int rf_file_area_unmap(struct rf_machine *machine, uint64_t at, uint64_t length);
+/* Has the host find memory for [gpa, gpa + length) now, as far as it can. */
+void rf_machine_commit(struct rf_machine *machine, uint64_t gpa, uint64_t length, bool write);
+
 int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id);
 struct rf_vcpu *rf_machine_vcpu(const struct rf_machine *machine, unsigned id);
 /* rf_vcpu_load and rf_vcpu_run; with a `budget` in microseconds the run ends soon after it. */
@@ -111,16 +131,24 @@ struct rf_space *rf_space_forget(struct rf_space *space);
  * mapped there, nor all of what was before. All page-aligned.
  */
 int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_t length, unsigned access);
-/* 0, or -ENOMEM where a large page could not be split: then nothing of that page is unmapped. */
+/*
+ * 0, or -ENOMEM where a large page could not be split: then nothing of that page is unmapped. Either gives
+ * -EIO where old translations could not be dropped; no guest runs any more then.
+ */
 int rf_space_unmap(struct rf_space *space, uint64_t address, uint64_t length);
-/* The host's address of `address` if the guest may access it so; `run` becomes the bytes up to the page's
- * end. */
-uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run);
 /* Copies between the host and the guest's mappings; gives the bytes done before the first address that
  * faults. */
 uint64_t rf_space_read(const struct rf_space *space, uint64_t address, void *to, uint64_t length);
 uint64_t rf_space_write(const struct rf_space *space, uint64_t address, const void *from, uint64_t length);
 uint64_t rf_space_zero(const struct rf_space *space, uint64_t address, uint64_t length);
+/*
+ * Atomically stores `value` in a word that the guest may write, with `expected` only where it holds that. The
+ * value before, or -1 for a fault.
+ */
+int64_t rf_space_exchange(const struct rf_space *space, uint64_t address, const uint32_t *expected,
+                          uint32_t value);
+/* Pages that its page tables occupy. */
+uint32_t rf_space_table_pages(const struct rf_space *space);
 
 #ifdef __cplusplus
 }

@@ -13,6 +13,14 @@ Napi::Value Status(const Napi::CallbackInfo &info, int status) {
   return Napi::Number::New(info.Env(), status);
 }
 
+Napi::Value Number(const Napi::CallbackInfo &info, uint64_t value) {
+  return Napi::Number::New(info.Env(), static_cast<double>(value));
+}
+
+uint64_t LongArgument(const Napi::Value &value) {
+  return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
+}
+
 Napi::Error StageError(Napi::Env env, int status, const char *stage) {
   auto error = Napi::Error::New(env, std::string(stage) + ": " + strerror(-status));
   error.Set("errno", Napi::Number::New(env, -status));
@@ -33,9 +41,16 @@ Napi::Function Machine::Define(Napi::Env env) {
   return DefineClass(env, "Machine",
                      {
                          InstanceAccessor<&Machine::HostClass>("hostClass"),
+                         InstanceAccessor<&Machine::LastAddress>("lastAddress"),
                          InstanceMethod<&Machine::TablePages>("tablePages"),
                          InstanceMethod<&Machine::AttachMemory>("attachMemory"),
                          InstanceMethod<&Machine::SetMemorySlot>("setMemorySlot"),
+                         InstanceMethod<&Machine::ReserveFileArea>("reserveFileArea"),
+                         InstanceMethod<&Machine::FileAreaGpa>("fileAreaGpa"),
+                         InstanceMethod<&Machine::SetFileSlot>("setFileSlot"),
+                         InstanceMethod<&Machine::MapFile>("mapFile"),
+                         InstanceMethod<&Machine::UnmapFile>("unmapFile"),
+                         InstanceMethod<&Machine::Commit>("commit"),
                          InstanceMethod<&Machine::CreateVcpu>("createVcpu"),
                          InstanceMethod<&Machine::RunSync>("runSync"),
                          InstanceMethod<&Machine::Start>("start"),
@@ -80,6 +95,10 @@ Napi::Value Machine::HostClass(const Napi::CallbackInfo &info) {
   return Napi::String::New(info.Env(), hardware ? "hardware" : "deprivileged");
 }
 
+Napi::Value Machine::LastAddress(const Napi::CallbackInfo &info) {
+  return Number(info, state_->machine ? rf_machine_last_address(state_->machine) : 0);
+}
+
 Napi::Value Machine::TablePages(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), state_->machine ? rf_machine_table_pages(state_->machine) : 0);
 }
@@ -97,6 +116,39 @@ Napi::Value Machine::SetMemorySlot(const Napi::CallbackInfo &info) {
                 rf_machine_set_memory_slot(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
                                            static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()),
                                            static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value())));
+}
+
+Napi::Value Machine::ReserveFileArea(const Napi::CallbackInfo &info) {
+  int status = rf_file_area_reserve(state_->machine);
+  return status < 0 ? Status(info, status) : Number(info, rf_file_area_size(state_->machine));
+}
+
+Napi::Value Machine::FileAreaGpa(const Napi::CallbackInfo &info) {
+  return Number(info, rf_file_area_gpa(state_->machine));
+}
+
+Napi::Value Machine::SetFileSlot(const Napi::CallbackInfo &info) {
+  if (!state_->machine)
+    return Status(info, 0); // its slots and its area went with it
+  return Status(info, rf_file_area_set_slot(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
+                                            info[1].As<Napi::Boolean>()));
+}
+
+Napi::Value Machine::MapFile(const Napi::CallbackInfo &info) {
+  return Status(info, rf_file_area_map(state_->machine, LongArgument(info[0]),
+                                       info[1].As<Napi::Number>().Int32Value(), LongArgument(info[2]),
+                                       LongArgument(info[3]), info[4].As<Napi::Boolean>()));
+}
+
+Napi::Value Machine::UnmapFile(const Napi::CallbackInfo &info) {
+  if (!state_->machine)
+    return Status(info, 0);
+  return Status(info, rf_file_area_unmap(state_->machine, LongArgument(info[0]), LongArgument(info[1])));
+}
+
+void Machine::Commit(const Napi::CallbackInfo &info) {
+  rf_machine_commit(state_->machine, LongArgument(info[0]), LongArgument(info[1]),
+                    info[2].As<Napi::Boolean>());
 }
 
 Napi::Value Machine::CreateVcpu(const Napi::CallbackInfo &info) {

@@ -50,12 +50,24 @@ private:
   };
 
   Napi::Value HostClass(const Napi::CallbackInfo &info);
+  // The first address behind the last one that may be mapped.
+  Napi::Value LastAddress(const Napi::CallbackInfo &info);
   // tablePages(): pages that page tables occupy.
   Napi::Value TablePages(const Napi::CallbackInfo &info);
   // attachMemory(memoryFile): 0 or a negative errno.
   Napi::Value AttachMemory(const Napi::CallbackInfo &info);
   // setMemorySlot(slot, offset, size): 0 or a negative errno.
   Napi::Value SetMemorySlot(const Napi::CallbackInfo &info);
+  // reserveFileArea(): its size, or a negative errno; then fileAreaGpa() says where it lies.
+  Napi::Value ReserveFileArea(const Napi::CallbackInfo &info);
+  Napi::Value FileAreaGpa(const Napi::CallbackInfo &info);
+  // setFileSlot(chunk, present), mapFile(at, fd, offset, length, writable), unmapFile(at, length): 0 or a
+  // negative errno.
+  Napi::Value SetFileSlot(const Napi::CallbackInfo &info);
+  Napi::Value MapFile(const Napi::CallbackInfo &info);
+  Napi::Value UnmapFile(const Napi::CallbackInfo &info);
+  // commit(gpa, length, write)
+  void Commit(const Napi::CallbackInfo &info);
   // createVcpu(id): 0 or a negative errno.
   Napi::Value CreateVcpu(const Napi::CallbackInfo &info);
   // runSync(vcpu, context, space, registers, cpu, budget): a result.
@@ -105,10 +117,11 @@ private:
   // swap(address, value), compareAndSwap(address, expected, value): the value before, or -1 for a fault.
   Napi::Value Swap(const Napi::CallbackInfo &info);
   Napi::Value CompareAndSwap(const Napi::CallbackInfo &info);
+  // tablePages(): pages that its page tables occupy.
+  Napi::Value TablePages(const Napi::CallbackInfo &info);
   void Release(const Napi::CallbackInfo &info) { (void)info, ReleaseTables(); }
 
   void ReleaseTables();
-  uint32_t *Word(uint64_t address);
 
   std::shared_ptr<MachineState> state_;
   rf_space *space_ = nullptr;

@@ -8,8 +8,12 @@ uint64_t AddressArgument(const Napi::Value &value) {
   return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
 }
 
+Napi::Value Result(const Napi::CallbackInfo &info, int64_t result) {
+  return Napi::Number::New(info.Env(), static_cast<double>(result));
+}
+
 Napi::Value Count(const Napi::CallbackInfo &info, uint64_t count) {
-  return Napi::Number::New(info.Env(), static_cast<double>(count));
+  return Result(info, static_cast<int64_t>(count));
 }
 
 } // namespace
@@ -24,6 +28,7 @@ Napi::Function Space::Define(Napi::Env env) {
                          InstanceMethod<&Space::ZeroOut>("zeroOut"),
                          InstanceMethod<&Space::Swap>("swap"),
                          InstanceMethod<&Space::CompareAndSwap>("compareAndSwap"),
+                         InstanceMethod<&Space::TablePages>("tablePages"),
                          InstanceMethod<&Space::Release>("release"),
                      });
 }
@@ -70,25 +75,17 @@ Napi::Value Space::ZeroOut(const Napi::CallbackInfo &info) {
   return Count(info, rf_space_zero(space_, AddressArgument(info[0]), AddressArgument(info[1])));
 }
 
-uint32_t *Space::Word(uint64_t address) {
-  uint64_t run;
-  return reinterpret_cast<uint32_t *>(
-      rf_space_translate(space_, address, RF_ACCESS_READ | RF_ACCESS_WRITE, &run));
-}
-
 Napi::Value Space::Swap(const Napi::CallbackInfo &info) {
-  uint32_t *word = Word(AddressArgument(info[0]));
-  if (!word)
-    return Napi::Number::New(info.Env(), -1);
-  return Count(info, __atomic_exchange_n(word, info[1].As<Napi::Number>().Uint32Value(), __ATOMIC_SEQ_CST));
+  uint32_t value = info[1].As<Napi::Number>().Uint32Value();
+  return Result(info, rf_space_exchange(space_, AddressArgument(info[0]), nullptr, value));
 }
 
 Napi::Value Space::CompareAndSwap(const Napi::CallbackInfo &info) {
-  uint32_t *word = Word(AddressArgument(info[0]));
-  if (!word)
-    return Napi::Number::New(info.Env(), -1);
   uint32_t expected = info[1].As<Napi::Number>().Uint32Value();
-  __atomic_compare_exchange_n(word, &expected, info[2].As<Napi::Number>().Uint32Value(), false,
-                              __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-  return Count(info, expected);
+  uint32_t value = info[2].As<Napi::Number>().Uint32Value();
+  return Result(info, rf_space_exchange(space_, AddressArgument(info[0]), &expected, value));
+}
+
+Napi::Value Space::TablePages(const Napi::CallbackInfo &info) {
+  return Result(info, rf_space_table_pages(space_));
 }

@@ -1,6 +1,8 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,6 +10,7 @@
 #include "../ring0/abi.h"
 #include "page_table.h"
 #include "stub.h"
+#include "vcpu.h"
 
 enum { SLOT_SYSTEM, SLOT_FLUSH };
 
@@ -54,6 +57,17 @@ static void choose_features(struct rf_machine *machine) {
     machine->xcr0 = (((uint64_t)xsave->edx << 32) | xsave->eax) & XCR0_KNOWN;
   }
   machine->gigabyte_pages = amd && (amd->edx & (1u << 26));
+  const struct kvm_cpuid_entry2 *sizes = find_leaf(&machine->cpuid, 0x80000008);
+  machine->physical_bits = sizes ? sizes->eax & 0xff : 36; /* SDM volume 3, section 4.1.4 */
+  machine->linear_bits = sizes ? sizes->eax >> 8 & 0xff : 48;
+}
+
+static int set_flush_slot(struct rf_machine *machine, bool present) {
+  int status =
+      rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, present ? RF_PAGE_SIZE : 0);
+  if (status == 0)
+    machine->flush_slot = present;
+  return status;
 }
 
 static int map_system_memory(struct rf_machine *machine) {
@@ -68,7 +82,7 @@ static int map_system_memory(struct rf_machine *machine) {
   int status = rf_kvm_set_slot(machine->vm, SLOT_SYSTEM, RF_GPA_SYSTEM, machine->system,
                                RF_SYSTEM_PAGES * RF_PAGE_SIZE);
   if (status == 0)
-    status = rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, RF_PAGE_SIZE);
+    status = set_flush_slot(machine, true);
   return status;
 }
 
@@ -103,6 +117,8 @@ int rf_machine_create(struct rf_machine *machine, const char *device, const char
   STEP("capabilities", check_capabilities(machine));
   STEP("KVM_GET_SUPPORTED_CPUID", rf_kvm_supported_cpuid(machine->kvm, &machine->cpuid));
   choose_features(machine);
+  int slots = rf_kvm_check(machine->kvm, KVM_CAP_NR_MEMSLOTS);
+  machine->slot_count = slots > 0 ? (uint32_t)slots : 32; /* KVM API document, section 4.35 */
   STEP("KVM_CREATE_VM", machine->vm = rf_kvm_create_vm(machine->kvm));
   int run_size;
   STEP("KVM_GET_VCPU_MMAP_SIZE", run_size = rf_kvm_run_size(machine->kvm));
@@ -126,6 +142,7 @@ void rf_machine_destroy(struct rf_machine *machine) {
   if (machine->memory.slot != MAP_FAILED)
     munmap(machine->memory.slot, machine->memory.size);
   machine->memory.slot = MAP_FAILED;
+  rf_file_area_release(machine);
   rf_table_pool_destroy(&machine->tables);
 }
 
@@ -133,7 +150,7 @@ int rf_machine_attach_memory(struct rf_machine *machine, int fd, uint8_t *host, 
   uint8_t *slot = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (slot == MAP_FAILED)
     return -errno;
-  machine->memory = (struct rf_backing){.host = host, .slot = slot, .size = size};
+  machine->memory = (struct rf_backing){.host = host, .slot = slot, .size = size, .fd = fd};
   return 0;
 }
 
@@ -143,7 +160,12 @@ int rf_machine_set_memory_slot(struct rf_machine *machine, uint32_t slot, uint64
   return rf_kvm_set_slot(machine->vm, slot, RF_GPA_MEMORY + offset, machine->memory.slot + offset, size);
 }
 
-uint8_t *rf_machine_host_address(const struct rf_machine *machine, uint64_t gpa, uint64_t length) {
+uint8_t *rf_machine_host_address(const struct rf_machine *machine, uint64_t gpa, uint64_t length,
+                                 bool *guarded) {
+  const struct rf_file_area *files = &machine->files;
+  *guarded = rf_file_area_has(files, gpa);
+  if (*guarded)
+    return length <= files->size - (gpa - files->gpa) ? files->host + (gpa - files->gpa) : NULL;
   if (gpa < RF_GPA_MEMORY)
     return NULL;
   uint64_t offset = gpa - RF_GPA_MEMORY;
@@ -152,20 +174,60 @@ uint8_t *rf_machine_host_address(const struct rf_machine *machine, uint64_t gpa,
   return machine->memory.host + offset;
 }
 
+/* What KVM derives its translations of `gpa` from; NULL where that is none of guest memory. */
+static uint8_t *slot_address(const struct rf_machine *machine, uint64_t gpa) {
+  if (rf_file_area_has(&machine->files, gpa))
+    return machine->files.host + (gpa - machine->files.gpa);
+  if (gpa >= RF_GPA_MEMORY && gpa - RF_GPA_MEMORY < machine->memory.size)
+    return machine->memory.slot + (gpa - RF_GPA_MEMORY);
+  return NULL;
+}
+
 /*
  * KVM never sees the host's own stores to page tables. Dropping the pages from the slots' mapping makes its
  * MMU notifier drop what it derived from them, shadow entries or nested ones, and flush every vCPU's TLB
- * before madvise returns; the file keeps the contents.
+ * before madvise returns; the file keeps the contents. Not of pages that are locked (mlockall(2)), nor of
+ * parts of huge ones.
  */
-void rf_machine_flush_range(struct rf_machine *machine, uint64_t gpa, uint64_t length) {
-  if (gpa >= RF_GPA_MEMORY && gpa - RF_GPA_MEMORY < machine->memory.size)
-    madvise(machine->memory.slot + (gpa - RF_GPA_MEMORY), length, MADV_DONTNEED);
+int rf_machine_flush_range(struct rf_machine *machine, uint64_t gpa, uint64_t length) {
+  uint8_t *slot = slot_address(machine, gpa);
+  if (!slot || madvise(slot, length, MADV_DONTNEED) == 0)
+    return 0;
+  return rf_machine_flush_all(machine);
+}
+
+/* Ends all running of guests: where old translations cannot be dropped, nothing may use them. */
+static void stop(struct rf_machine *machine, int status) {
+  atomic_store(&machine->stopped, status);
+  for (unsigned id = 0; id < RF_MAX_VCPUS; id++) {
+    struct rf_vcpu *vcpu = atomic_load(&machine->vcpus[id]);
+    while (vcpu && atomic_load(&vcpu->thread)) {
+      rf_vcpu_kick(vcpu);
+      sched_yield();
+    }
+  }
 }
 
 /* Deleting any slot makes KVM drop every shadow page and nested table there is. */
-void rf_machine_flush_all(struct rf_machine *machine) {
-  rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, 0);
-  rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, RF_PAGE_SIZE);
+int rf_machine_flush_all(struct rf_machine *machine) {
+  int status = machine->flush_slot ? 0 : set_flush_slot(machine, true);
+  if (status == 0)
+    status = set_flush_slot(machine, false);
+  if (status < 0) {
+    stop(machine, status);
+    return -EIO;
+  }
+  set_flush_slot(machine, true); /* or the next flush does it */
+  return 0;
+}
+
+void rf_machine_commit(struct rf_machine *machine, uint64_t gpa, uint64_t length, bool write) {
+  uint8_t *slot = slot_address(machine, gpa);
+  if (!slot || madvise(slot, length, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0)
+    return;
+  /* Kernels before 5.14 do not know it. */
+  if (errno == EINVAL && !rf_file_area_has(&machine->files, gpa))
+    fallocate(machine->memory.fd, FALLOC_FL_KEEP_SIZE, (off_t)(gpa - RF_GPA_MEMORY), (off_t)length);
 }
 
 uint8_t *rf_machine_vcpu_page(struct rf_machine *machine, unsigned vcpu, unsigned page) {

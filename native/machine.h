@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../ring0/abi.h"
+#include "file_area.h"
 #include "kvm.h"
 #include "kvm_ioctl.h"
 #include "table_pool.h"
@@ -19,6 +20,7 @@ struct rf_backing {
   uint8_t *host;
   uint8_t *slot;
   uint64_t size;
+  int fd;
 };
 
 struct rf_machine {
@@ -30,10 +32,16 @@ struct rf_machine {
   uint64_t xcr0;             /* 0 where the guest's XCR0 is not ours to set */
   uint32_t state_components; /* of the extended state, those that KVM_SET_XSAVE takes */
   bool gigabyte_pages;
+  unsigned physical_bits, linear_bits; /* of addresses, on its vCPUs */
+  uint32_t slot_count;                 /* memory slots that KVM gives */
+  uint64_t last_address;               /* user addresses end here: the self-test finds it */
   size_t run_size;
   uint8_t *system; /* RF_SYSTEM_PAGES pages, host mapping */
   uint8_t *flush_page;
+  bool flush_slot;     /* its memory slot is there */
+  _Atomic int stopped; /* negative errno once translations could not be dropped: nothing runs any more */
   struct rf_backing memory;
+  struct rf_file_area files;
   struct rf_table_pool tables;
   uint64_t kernel_entry; /* PML4 entry 511 of every address space */
   struct rf_cpuid cpuid;
@@ -46,13 +54,20 @@ struct rf_machine {
 int rf_machine_create(struct rf_machine *machine, const char *device, const char **stage);
 void rf_machine_destroy(struct rf_machine *machine);
 
-/* The host's address of guest-physical memory, for the host's own access; NULL where there is none. */
-uint8_t *rf_machine_host_address(const struct rf_machine *machine, uint64_t gpa, uint64_t length);
+/*
+ * The host's address of guest-physical memory, for the host's own access; NULL where there is none.
+ * `guarded`: it is of a host file, which may end before it (guarded_memory.h).
+ */
+uint8_t *rf_machine_host_address(const struct rf_machine *machine, uint64_t gpa, uint64_t length,
+                                 bool *guarded);
 
-/* Drops every translation of [gpa, gpa + length) that any vCPU holds; on return none uses one. */
-void rf_machine_flush_range(struct rf_machine *machine, uint64_t gpa, uint64_t length);
+/*
+ * Drops every translation of [gpa, gpa + length) that any vCPU holds; on return none uses one. -EIO where
+ * that fails: the machine is stopped then.
+ */
+int rf_machine_flush_range(struct rf_machine *machine, uint64_t gpa, uint64_t length);
 /* The same for every translation there is, and every shadow of a page table. */
-void rf_machine_flush_all(struct rf_machine *machine);
+int rf_machine_flush_all(struct rf_machine *machine);
 
 /* A page of guest memory that nothing else uses while no flush is under way: the self-test runs in it. */
 uint64_t rf_machine_test_page_gpa(void);

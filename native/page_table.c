@@ -74,13 +74,13 @@ static void note_stale(struct flush *flush, uint64_t old, unsigned level) {
   }
 }
 
-static void finish(struct rf_machine *machine, struct flush *flush) {
-  if (flush->all) {
-    rf_machine_flush_all(machine);
-    return;
-  }
-  for (unsigned i = 0; i < flush->count; i++)
-    rf_machine_flush_range(machine, flush->ranges[i].gpa, flush->ranges[i].length);
+static int finish(struct rf_machine *machine, const struct flush *flush) {
+  if (flush->all)
+    return rf_machine_flush_all(machine);
+  int status = 0;
+  for (unsigned i = 0; i < flush->count && status == 0; i++)
+    status = rf_machine_flush_range(machine, flush->ranges[i].gpa, flush->ranges[i].length);
+  return status;
 }
 
 /* Frees a table and all below it. `flush` may be NULL where nothing can run on it any more. */
@@ -265,18 +265,19 @@ int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_
    */
   if (status < 0)
     unmap_level(space->machine, &flush, space->root, TOP_LEVEL, address, length);
-  finish(space->machine, &flush);
-  return status;
+  int flushed = finish(space->machine, &flush);
+  return flushed < 0 ? flushed : status;
 }
 
 int rf_space_unmap(struct rf_space *space, uint64_t address, uint64_t length) {
   struct flush flush = {0};
   int status = unmap_level(space->machine, &flush, space->root, TOP_LEVEL, address, length);
-  finish(space->machine, &flush);
-  return status;
+  int flushed = finish(space->machine, &flush);
+  return flushed < 0 ? flushed : status;
 }
 
-uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run) {
+uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run,
+                            bool *guarded) {
   if (space->root == 0 || address >= 1ull << 47)
     return NULL;
   uint64_t table = space->root;
@@ -292,47 +293,22 @@ uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsi
       return NULL;
     uint64_t within = address & (span_of(level) - 1);
     *run = span_of(level) - within;
-    return rf_machine_host_address(space->machine, leaf_address(entry, level) + within, *run);
+    return rf_machine_host_address(space->machine, leaf_address(entry, level) + within, *run, guarded);
   }
 }
 
-/* The next piece of [address, address + left) in host memory, or NULL; `run` becomes its length. */
-static uint8_t *piece(const struct rf_space *space, uint64_t address, unsigned access, uint64_t left,
-                      uint64_t *run) {
-  uint8_t *host = rf_space_translate(space, address, access, run);
-  if (host && *run > left)
-    *run = left;
-  return host;
+static uint32_t count_tables(const struct rf_machine *machine, uint64_t table, unsigned level) {
+  const uint64_t *entries = rf_table_entries(&machine->tables, table);
+  uint32_t count = 1;
+  unsigned end = level == TOP_LEVEL ? KERNEL_INDEX : 512;
+  for (unsigned i = 0; i < end && level > 0; i++)
+    if ((entries[i] & PTE_PRESENT) && !is_leaf(entries[i], level))
+      count += level == 1 ? 1 : count_tables(machine, entries[i] & PTE_ADDRESS, level - 1);
+  return count;
 }
 
-uint64_t rf_space_read(const struct rf_space *space, uint64_t address, void *to, uint64_t length) {
-  uint64_t done = 0, run;
-  for (uint8_t *host; done < length; done += run) {
-    if (!(host = piece(space, address + done, RF_ACCESS_READ, length - done, &run)))
-      break;
-    memcpy((uint8_t *)to + done, host, run);
-  }
-  return done;
-}
-
-uint64_t rf_space_write(const struct rf_space *space, uint64_t address, const void *from, uint64_t length) {
-  uint64_t done = 0, run;
-  for (uint8_t *host; done < length; done += run) {
-    if (!(host = piece(space, address + done, RF_ACCESS_WRITE, length - done, &run)))
-      break;
-    memcpy(host, (const uint8_t *)from + done, run);
-  }
-  return done;
-}
-
-uint64_t rf_space_zero(const struct rf_space *space, uint64_t address, uint64_t length) {
-  uint64_t done = 0, run;
-  for (uint8_t *host; done < length; done += run) {
-    if (!(host = piece(space, address + done, RF_ACCESS_WRITE, length - done, &run)))
-      break;
-    memset(host, 0, run);
-  }
-  return done;
+uint32_t rf_space_table_pages(const struct rf_space *space) {
+  return space->root ? count_tables(space->machine, space->root, TOP_LEVEL) : 0;
 }
 
 static int map_system_page(struct rf_machine *machine, uint64_t table, uint64_t va, uint64_t gpa,

@@ -24,6 +24,13 @@ struct rf_space {
 int rf_space_create(struct rf_space *space, struct rf_machine *machine);
 void rf_space_release(struct rf_space *space);
 
+/*
+ * The host's address of `address` if the guest may access it so; `run` becomes the bytes up to the page's
+ * end, `guarded` whether it is a host file's (guarded_memory.h).
+ */
+uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run,
+                            bool *guarded);
+
 /* Fills the machine's entry 511: the system pages, shared by every address space. */
 int rf_map_system_pages(struct rf_machine *machine);
 

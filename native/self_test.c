@@ -11,11 +11,16 @@
 
 static const uint8_t syscall_instruction[] = {0x0f, 0x05};
 
+static enum rf_result run_at(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
+                             struct rf_registers *registers, uint64_t address) {
+  memset(registers, 0, sizeof(*registers));
+  registers->user.rip = address;
+  return rf_vcpu_run(vcpu, context, space, registers, -1);
+}
+
 static enum rf_result run_once(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
                                struct rf_registers *registers) {
-  memset(registers, 0, sizeof(*registers));
-  registers->user.rip = CODE_ADDRESS;
-  return rf_vcpu_run(vcpu, context, space, registers, -1);
+  return run_at(vcpu, context, space, registers, CODE_ADDRESS);
 }
 
 static bool arrived(enum rf_result result, const struct rf_registers *registers) {
@@ -37,6 +42,37 @@ static int find_class(struct rf_vcpu *vcpu, struct rf_context *context, const st
   return rf_vcpu_set_doorway(vcpu);
 }
 
+/* A system call as the last instruction below `end`, from where it returns to `end`. */
+static bool runs_below(struct rf_vcpu *vcpu, struct rf_context *context, struct rf_space *space,
+                       uint64_t end) {
+  uint8_t *code = vcpu->machine->flush_page + RF_PAGE_SIZE - sizeof(syscall_instruction);
+  memcpy(code, syscall_instruction, sizeof(syscall_instruction));
+  uint64_t page = end - RF_PAGE_SIZE;
+  if (rf_space_map(space, page, rf_machine_test_page_gpa(), RF_PAGE_SIZE,
+                   RF_ACCESS_READ | RF_ACCESS_EXECUTE) < 0)
+    return false;
+  struct rf_registers registers;
+  enum rf_result result = run_at(vcpu, context, space, &registers, end - sizeof(syscall_instruction));
+  bool returned = result == RF_SYSCALL && registers.user.rip == end;
+  return rf_space_unmap(space, page, RF_PAGE_SIZE) == 0 && returned;
+}
+
+/*
+ * User addresses end a page before the lower half of the canonical ones does, as a SYSCALL in its last bytes
+ * would return to an address that is not canonical. Page tables of four levels translate 48 bits.
+ */
+static int find_last_address(struct rf_vcpu *vcpu, struct rf_context *context, struct rf_space *space) {
+  unsigned bits = vcpu->machine->linear_bits < 48 ? vcpu->machine->linear_bits : 48;
+  for (; bits > 40; bits--) {
+    uint64_t end = (1ull << (bits - 1)) - RF_PAGE_SIZE;
+    if (runs_below(vcpu, context, space, end)) {
+      vcpu->machine->last_address = end;
+      return 0;
+    }
+  }
+  return -ENOTSUP;
+}
+
 static int run_both(struct rf_vcpu *vcpu, struct rf_context *context, struct rf_space *space,
                     const char **stage) {
   *stage = "self-test: first run";
@@ -47,7 +83,10 @@ static int run_both(struct rf_vcpu *vcpu, struct rf_context *context, struct rf_
     return status;
   *stage = "self-test: system call";
   struct rf_registers registers;
-  return arrived(run_once(vcpu, context, space, &registers), &registers) ? 0 : -ENOTSUP;
+  if (!arrived(run_once(vcpu, context, space, &registers), &registers))
+    return -ENOTSUP;
+  *stage = "self-test: last user address";
+  return find_last_address(vcpu, context, space);
 }
 
 int rf_self_test(struct rf_machine *machine, struct rf_vcpu *vcpu, const char **stage) {

@@ -57,12 +57,14 @@ static bool grow(struct rf_machine *machine) {
   return true;
 }
 
-static void end_quarantine(struct rf_machine *machine) {
+static bool end_quarantine(struct rf_machine *machine) {
   struct rf_table_pool *pool = &machine->tables;
-  rf_machine_flush_all(machine);
+  if (rf_machine_flush_all(machine) < 0)
+    return false;
   memcpy(pool->free + pool->free_count, pool->quarantine, pool->quarantine_count * sizeof(*pool->free));
   pool->free_count += pool->quarantine_count;
   pool->quarantine_count = 0;
+  return true;
 }
 
 uint64_t rf_table_allocate(struct rf_machine *machine) {
@@ -74,8 +76,7 @@ uint64_t rf_table_allocate(struct rf_machine *machine) {
     index = pool->free[--pool->free_count];
   } else if (pool->fresh < pool->chunks * RF_TABLE_CHUNK_PAGES || grow(machine)) {
     index = pool->fresh++;
-  } else if (pool->quarantine_count > 0) {
-    end_quarantine(machine);
+  } else if (pool->quarantine_count > 0 && end_quarantine(machine)) {
     index = pool->free[--pool->free_count];
   } else {
     return 0;

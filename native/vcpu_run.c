@@ -102,6 +102,9 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
   for (;;) {
     /* In this order: a kick whose flag is not seen here sets immediate_exit after it was cleared. */
     __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+    int stopped = atomic_load(&vcpu->machine->stopped);
+    if (stopped)
+      return rf_fail(vcpu, stopped, 0);
     if (!loaded || !must_finish(vcpu)) {
       enum rf_result kick = take_kick(vcpu, context);
       if (kick != RF_SYSCALL)

@@ -19,11 +19,31 @@ export interface NativeMemoryFile {
   destroy(): void;
 }
 
+/** A descriptor of our own of a host file. */
+export interface NativeOpenFile {
+  readonly fd: number;
+  /** Bytes of the file now, or -errno. */
+  size(): number;
+  close(): void;
+}
+
 export interface NativeMachine {
   readonly hostClass: 'hardware' | 'deprivileged';
+  /** The first address behind the last one that a guest may have mapped. */
+  readonly lastAddress: number;
   tablePages(): number;
   attachMemory(memory: NativeMemoryFile): number;
   setMemorySlot(slot: number, offset: number, size: number): number;
+  /** Size of the area for host files in guest-physical memory, which begins at `fileAreaGpa()` then. */
+  reserveFileArea(): number;
+  fileAreaGpa(): number;
+  /** Gives the chunk of `slotSize` bytes a memory slot, or takes it away. */
+  setFileSlot(chunk: number, present: boolean): number;
+  /** Maps a file `at` bytes into the area. */
+  mapFile(at: number, fd: number, offset: number, length: number, writable: boolean): number;
+  unmapFile(at: number, length: number): number;
+  /** Has the host find memory for guest-physical memory now, as far as it can. */
+  commit(gpa: number, length: number, write: boolean): void;
   createVcpu(id: number): number;
   /** A `SwitchResult`, or a `NativeFailure`. */
   runSync(
@@ -64,6 +84,7 @@ export interface NativeSpace {
   /** The value before, or -1 for a fault. */
   swap(address: number, value: number): number;
   compareAndSwap(address: number, expected: number, value: number): number;
+  tablePages(): number;
   release(): void;
 }
 
@@ -83,6 +104,8 @@ export const NativeFailure = { Failed: -1, BadRegisters: -2, NoThread: -3 } as c
 export interface NativeConstants {
   readonly memoryGpa: number;
   readonly firstMemorySlot: number;
+  /** Bytes that a memory slot backs. */
+  readonly slotSize: number;
   readonly maxVcpus: number;
   readonly registersSize: number;
   readonly extendedStateSize: number;
@@ -93,6 +116,8 @@ export interface NativeConstants {
 export interface NativeAddon {
   readonly constants: NativeConstants;
   readonly MemoryFile: new (size: number) => NativeMemoryFile;
+  /** Duplicates the descriptor. @throws {Error} with `errno` */
+  readonly OpenFile: new (fd: number) => NativeOpenFile;
   /** @throws {Error} with `errno` and `stage` */
   readonly Machine: new (device: string) => NativeMachine;
   readonly Space: new (machine: NativeMachine) => NativeSpace;

@@ -1,35 +1,40 @@
-/** A virtual address space: page tables built by the native layer over the memory slots. */
-import { native, type NativeMachine, type NativeSpace } from '../host/native.js';
+/** A virtual address space: page tables, which those of one id share. */
+import type { NativeMachine, NativeSpace } from '../host/native.js';
 import type { MemoryFile } from '../memory/memory-file.js';
-import type { AccessType } from '../platform/access.js';
-import { AddressSpaceBase } from '../platform/address-space-base.js';
-import { OutOfMemoryError, PlatformError } from '../platform/errors.js';
-import { PAGE_SIZE, formatRange, type FileRange } from '../platform/file-range.js';
+import { Access, type AccessType } from '../platform/access.js';
+import { AddressSpaceBase, type UserAddresses } from '../platform/address-space-base.js';
+import { PlatformError } from '../platform/errors.js';
+import { formatRange, type FileRange } from '../platform/file-range.js';
+import { FileFault } from './host-file-mappings.js';
 import type { MemorySlots } from './memory-slots.js';
+import type { PageTables } from './page-tables.js';
 
-/** User addresses end a page before 2^47: a SYSCALL in the last page would return to a non-canonical address. */
-export const MIN_USER_ADDRESS = PAGE_SIZE;
-export const MAX_USER_ADDRESS = 2 ** 47 - PAGE_SIZE;
+/** What an address space is made of and maps. */
+export interface SpaceParts {
+  readonly machine: NativeMachine;
+  readonly memory: MemoryFile;
+  readonly slots: MemorySlots;
+  readonly userAddresses: UserAddresses;
+}
 
 export class KvmAddressSpace extends AddressSpaceBase {
-  readonly native: NativeSpace;
-  readonly machine: NativeMachine;
-  readonly #memory: MemoryFile;
-  readonly #slots: MemorySlots;
+  readonly #parts: SpaceParts;
+  readonly #tables: PageTables;
   readonly #onRelease: () => void;
 
-  constructor(
-    machine: NativeMachine,
-    memory: MemoryFile,
-    slots: MemorySlots,
-    onRelease: () => void,
-  ) {
-    super({ minimum: MIN_USER_ADDRESS, maximum: MAX_USER_ADDRESS });
-    this.native = new native.Space(machine);
-    this.machine = machine;
-    this.#memory = memory;
-    this.#slots = slots;
+  constructor(parts: SpaceParts, tables: PageTables, onRelease: () => void) {
+    super(parts.userAddresses);
+    this.#parts = parts;
+    this.#tables = tables;
     this.#onRelease = onRelease;
+  }
+
+  get machine(): NativeMachine {
+    return this.#parts.machine;
+  }
+
+  get native(): NativeSpace {
+    return this.#tables.native;
   }
 
   protected override map(
@@ -37,48 +42,103 @@ export class KvmAddressSpace extends AddressSpaceBase {
     fd: number,
     range: FileRange,
     access: AccessType,
-    _precommit: boolean,
+    precommit: boolean,
   ): void {
-    if (fd !== this.#memory.fd) {
-      throw new PlatformError(
-        `descriptor ${fd} is not the memory file's; only ranges of the platform's memory can be mapped`,
-      );
+    const { machine, memory, slots } = this.#parts;
+    if (fd !== memory.fd) {
+      this.#tables.files.map(address, fd, range, access, precommit);
+      return;
     }
-    if (range.end > this.#memory.totalSize()) {
+    if (range.end > memory.totalSize()) {
       throw new PlatformError(`${formatRange(range)} is behind the end of the memory file`);
     }
     const length = range.end - range.start;
-    const status = this.native.map(address, this.#slots.gpaOf(range), length, access);
-    if (status < 0) throw new OutOfMemoryError('no memory is left for page tables');
+    const gpa = slots.gpaOf(range);
+    this.#tables.map(address, gpa, length, access);
+    if (precommit) machine.commit(gpa, length, true);
   }
 
   protected override remove(address: number, length: number): void {
-    const status = this.native.unmap(address, length);
-    if (status < 0) throw new OutOfMemoryError('no memory is left to split a large page');
+    this.#tables.unmap(address, length);
   }
 
   protected override dismantle(): void {
-    this.native.release();
     this.#onRelease();
   }
 
   protected override read(address: number, dst: Uint8Array): number {
-    return this.native.copyIn(address, dst);
+    const { native } = this.#tables;
+    const done = native.copyIn(address, dst);
+    if (done === dst.length) return done;
+    return this.#goOn(address, done, dst.length, Access.Read, (at) =>
+      native.copyIn(address + at, dst.subarray(at)),
+    );
   }
 
   protected override write(address: number, src: Uint8Array): number {
-    return this.native.copyOut(address, src);
+    const { native } = this.#tables;
+    const done = native.copyOut(address, src);
+    if (done === src.length) return done;
+    return this.#goOn(address, done, src.length, Access.Write, (at) =>
+      native.copyOut(address + at, src.subarray(at)),
+    );
   }
 
   protected override zero(address: number, length: number): number {
-    return this.native.zeroOut(address, length);
+    const { native } = this.#tables;
+    const done = native.zeroOut(address, length);
+    if (done === length) return done;
+    return this.#goOn(address, done, length, Access.Write, (at) =>
+      native.zeroOut(address + at, length - at),
+    );
   }
 
   protected override swap(address: number, value: number): number {
-    return this.native.swap(address, value);
+    const { native } = this.#tables;
+    const before = native.swap(address, value);
+    return before < 0 && this.#mends(address, Access.Write) ? native.swap(address, value) : before;
   }
 
   protected override compareAndSwap(address: number, expected: number, value: number): number {
-    return this.native.compareAndSwap(address, expected, value);
+    const { native } = this.#tables;
+    const before = native.compareAndSwap(address, expected, value);
+    return before < 0 && this.#mends(address, Access.Write)
+      ? native.compareAndSwap(address, expected, value)
+      : before;
+  }
+
+  get mapsHostFiles(): boolean {
+    return !this.#tables.files.isEmpty;
+  }
+
+  /** A guest's access found no entry at `address`; undefined where nothing of a host file is mapped. */
+  onFileFault(address: number, access: AccessType): FileFault | undefined {
+    return this.#tables.files.onFault(address, access);
+  }
+
+  /** The host had no memory behind an entry that a guest used. */
+  onHostFault(): void {
+    this.#tables.files.dropAbsent();
+  }
+
+  /** Continues an access that stopped at `done`, where a host file has grown to hold it; the bytes done in all. */
+  #goOn(
+    address: number,
+    done: number,
+    length: number,
+    access: AccessType,
+    next: (at: number) => number,
+  ): number {
+    while (done < length && this.#mends(address + done, access)) {
+      const more = next(done);
+      if (more === 0) break;
+      done += more;
+    }
+    return done;
+  }
+
+  #mends(address: number, access: AccessType): boolean {
+    const { files } = this.#tables;
+    return !files.isEmpty && files.onFault(address, access) === FileFault.Mended;
   }
 }

@@ -6,8 +6,14 @@ import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 import { Register, Report, type Registers } from '../platform/registers.js';
 import { KvmAddressSpace } from './address-space.js';
-import { toSiginfo, type FloatingPointStatus } from './exception.js';
+import { accessOf, foundNoEntry, toSiginfo, type FloatingPointStatus } from './exception.js';
+import { FileFault } from './host-file-mappings.js';
 import { noThread, type VcpuPool } from './vcpu-pool.js';
+
+/** Page fault (SDM volume 3, table 6-1). */
+const PAGE_FAULT = 14;
+/** Times a switch goes on by itself from a fault at a host file that has changed its size. */
+const MOST_TRIES = 4;
 
 export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
   readonly #machine: NativeMachine;
@@ -25,15 +31,18 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
     cpu: number,
     budget = 0,
   ): SwitchResult {
-    const space = this.enter(addressSpace);
-    let result: number;
-    try {
-      const { buffer } = registers;
-      result = this.#pool.runSync(this.mechanism, space.native, buffer, cpu, budget);
-    } finally {
-      this.leave(space);
+    for (let tries = 0; ; tries++) {
+      const space = this.enter(addressSpace);
+      let result: number;
+      try {
+        const { buffer } = registers;
+        result = this.#pool.runSync(this.mechanism, space.native, buffer, cpu, budget);
+      } finally {
+        this.leave(space);
+      }
+      const report = this.#report(space, result, registers, tries);
+      if (report !== undefined) return report;
     }
-    return this.#report(result, registers);
   }
 
   async switch(
@@ -41,14 +50,17 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
     registers: Registers,
     cpu: number,
   ): Promise<SwitchResult> {
-    const space = this.enter(addressSpace);
-    let result: number;
-    try {
-      result = await this.#pool.run(this.mechanism, space.native, registers.buffer, cpu);
-    } finally {
-      this.leave(space);
+    for (let tries = 0; ; tries++) {
+      const space = this.enter(addressSpace);
+      let result: number;
+      try {
+        result = await this.#pool.run(this.mechanism, space.native, registers.buffer, cpu);
+      } finally {
+        this.leave(space);
+      }
+      const report = this.#report(space, result, registers, tries);
+      if (report !== undefined) return report;
     }
-    return this.#report(result, registers);
   }
 
   protected override own(addressSpace: AddressSpace): KvmAddressSpace | undefined {
@@ -56,8 +68,14 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
     return isOwn ? addressSpace : undefined;
   }
 
-  #report(result: number, registers: Registers): SwitchResult {
-    if (result === SwitchResult.Signal) this.#reportException(registers);
+  /** Undefined where the guest can go on from a fault, for it is none any more. */
+  #report(
+    space: KvmAddressSpace,
+    result: number,
+    registers: Registers,
+    tries: number,
+  ): SwitchResult | undefined {
+    if (result === SwitchResult.Signal) return this.#reportException(space, registers, tries);
     if (result >= 0) return result as SwitchResult;
     if (result === NativeFailure.BadRegisters) {
       throw new PlatformError('an FS or GS base is no canonical address');
@@ -68,19 +86,37 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
     );
   }
 
-  #reportException(registers: Registers): void {
-    const siginfo = toSiginfo(
-      {
-        vector: registers.high32(Report.AccessVector),
-        errorCode: registers.high32(Report.CpuErrorCode),
-        faultAddress: registers.get(Report.FaultAddress),
-        rip: registers.get(Register.Rip),
-        rflags: registers.low32(Register.Rflags),
-        floatingPoint: () => this.#floatingPoint(),
-      },
-      native.constants.noMemory,
-    );
-    registers.setReport(siginfo);
+  #reportException(
+    space: KvmAddressSpace,
+    registers: Registers,
+    tries: number,
+  ): SwitchResult | undefined {
+    const vector = registers.high32(Report.AccessVector);
+    const errorCode = registers.high32(Report.CpuErrorCode);
+    const { noMemory } = native.constants;
+    let fileFault: FileFault | undefined;
+    if (vector === PAGE_FAULT && space.mapsHostFiles) {
+      if (errorCode === noMemory && tries < MOST_TRIES) {
+        space.onHostFault();
+        return undefined;
+      }
+      fileFault = fileFaultOf(space, registers, errorCode);
+      // Whoever changes the file's size all the time must not keep us here.
+      if (fileFault === FileFault.Mended) {
+        return tries < MOST_TRIES ? undefined : SwitchResult.Interrupt;
+      }
+    }
+    const exception = {
+      vector,
+      errorCode,
+      faultAddress: registers.get(Report.FaultAddress),
+      rip: registers.get(Register.Rip),
+      rflags: registers.low32(Register.Rflags),
+      fileFault,
+      floatingPoint: () => this.#floatingPoint(),
+    };
+    registers.setReport(toSiginfo(exception, noMemory));
+    return SwitchResult.Signal;
   }
 
   /** FCW, FSW and MXCSR lie at bytes 0, 2 and 24 of the XSAVE area (SDM volume 1, table 10-2). */
@@ -93,4 +129,13 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
       mxcsr: view.getUint32(24, true),
     };
   }
+}
+
+function fileFaultOf(
+  space: KvmAddressSpace,
+  registers: Registers,
+  errorCode: number,
+): FileFault | undefined {
+  if (!foundNoEntry(errorCode) || errorCode === native.constants.noMemory) return undefined;
+  return space.onFileFault(registers.getNumber(Report.FaultAddress), accessOf(errorCode));
 }

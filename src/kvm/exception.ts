@@ -4,6 +4,7 @@
  * exception can be tested with no guest.
  */
 import { Access, type AccessType } from '../platform/access.js';
+import { FileFault } from './host-file-mappings.js';
 import type { SignalInfo } from '../platform/contract.js';
 
 export interface Exception {
@@ -14,6 +15,8 @@ export interface Exception {
   readonly faultAddress: bigint;
   readonly rip: bigint;
   readonly rflags: number;
+  /** For a page fault at a mapping of a host file that found no entry. */
+  readonly fileFault: FileFault | undefined;
   /** x87 status and control words and MXCSR; asked for only where the vector is one of theirs. */
   readonly floatingPoint: () => FloatingPointStatus;
 }
@@ -61,12 +64,26 @@ function siginfo(signo: number, code: number, address = 0n, access: AccessType =
   return { signo, code, address, access };
 }
 
+/** Whether a page fault's error code says that there was no entry, and not that it denied the access. */
+export function foundNoEntry(errorCode: number): boolean {
+  return (errorCode & PF_PRESENT) === 0;
+}
+
+/** What a page fault's error code says that was tried. */
+export function accessOf(errorCode: number): AccessType {
+  if (errorCode & PF_INSTRUCTION) return Access.Execute;
+  return errorCode & PF_WRITE ? Access.Write : Access.Read;
+}
+
 function ofPageFault(exception: Exception, noMemory: number): Siginfo {
-  const { errorCode, faultAddress } = exception;
-  if (errorCode === noMemory) return siginfo(SIGBUS, BUS_ADRERR, faultAddress, Access.Read);
-  const access =
-    errorCode & PF_INSTRUCTION ? Access.Execute : errorCode & PF_WRITE ? Access.Write : Access.Read;
-  const isProtected = (errorCode & PF_PRESENT) !== 0 && faultAddress < FIRST_KERNEL_ADDRESS;
+  const { errorCode, faultAddress, fileFault } = exception;
+  // Neither the address nor the access is known.
+  if (errorCode === noMemory) return siginfo(SIGBUS, BUS_ADRERR);
+  const access = accessOf(errorCode);
+  if (fileFault === FileFault.Absent) return siginfo(SIGBUS, BUS_ADRERR, faultAddress, access);
+  const isProtected =
+    fileFault === FileFault.Denied ||
+    (!foundNoEntry(errorCode) && faultAddress < FIRST_KERNEL_ADDRESS);
   return siginfo(SIGSEGV, isProtected ? SEGV_ACCERR : SEGV_MAPERR, faultAddress, access);
 }
 

@@ -4,9 +4,12 @@ import { native, type NativeMachine } from '../host/native.js';
 import { MemoryFile } from '../memory/memory-file.js';
 import type { AddressSpace, Context, Memory, Platform } from '../platform/contract.js';
 import { PlatformError, UnavailableError } from '../platform/errors.js';
-import { KvmAddressSpace, MAX_USER_ADDRESS, MIN_USER_ADDRESS } from './address-space.js';
+import { PAGE_SIZE } from '../platform/file-range.js';
+import { KvmAddressSpace, type SpaceParts } from './address-space.js';
 import { KvmContext } from './context.js';
+import { HostFileSlots } from './host-file-slots.js';
 import { MemorySlots } from './memory-slots.js';
+import { PageTablesCache } from './page-tables-cache.js';
 import { VcpuPool } from './vcpu-pool.js';
 
 export interface KvmPlatformOptions {
@@ -24,22 +27,34 @@ export class KvmPlatform implements Platform {
   readonly cooperativelySchedulesAddressSpace = false;
   readonly detectsCpuPreemption = true;
   readonly mapUnit = 2 * 1024 * 1024;
-  readonly minUserAddress = MIN_USER_ADDRESS;
-  readonly maxUserAddress = MAX_USER_ADDRESS;
+  /** Not the first page, where null pointers lead. */
+  readonly minUserAddress = PAGE_SIZE;
+  /** Where the self-test could still run code below: see docs/hosts.md. */
+  readonly maxUserAddress: number;
   readonly #memory: MemoryFile;
   readonly #machine: NativeMachine;
-  readonly #slots: MemorySlots;
+  readonly #parts: SpaceParts;
+  readonly #files: HostFileSlots;
+  readonly #tables: PageTablesCache;
   readonly #pool: VcpuPool;
   readonly #spaces = new Set<KvmAddressSpace>();
   #disposed = false;
 
   constructor(options: KvmPlatformOptions = {}) {
     this.#machine = openMachine(options.device ?? '/dev/kvm');
+    this.maxUserAddress = this.#machine.lastAddress;
     let memory: MemoryFile | undefined;
     try {
       memory = new MemoryFile(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
       this.#memory = memory;
-      this.#slots = new MemorySlots(this.#machine, this.#memory);
+      this.#parts = {
+        machine: this.#machine,
+        memory,
+        slots: new MemorySlots(this.#machine, memory),
+        userAddresses: { minimum: this.minUserAddress, maximum: this.maxUserAddress },
+      };
+      this.#files = new HostFileSlots(this.#machine);
+      this.#tables = new PageTablesCache(this.#machine, this.#files);
       this.#pool = new VcpuPool(this.#machine, options.vcpus ?? defaultVcpus());
     } catch (error) {
       this.#machine.dispose();
@@ -66,16 +81,23 @@ export class KvmPlatform implements Platform {
     return this.#pool.size;
   }
 
-  newAddressSpace(_mappingsId?: object): AddressSpace {
+  /** What host files occupy: descriptors of ours, mappings of this process, and memory slots. */
+  get hostFiles(): { files: number; windows: number; slots: number } {
+    return this.#files.holdings;
+  }
+
+  /** Page tables of released address spaces that are kept for the next of their id. */
+  get keptPageTables(): number {
+    return this.#tables.kept;
+  }
+
+  newAddressSpace(mappingsId?: object): AddressSpace {
     this.#checkUsable();
-    const space: KvmAddressSpace = new KvmAddressSpace(
-      this.#machine,
-      this.#memory,
-      this.#slots,
-      () => {
-        this.#spaces.delete(space);
-      },
-    );
+    const tables = this.#tables.acquire(mappingsId);
+    const space: KvmAddressSpace = new KvmAddressSpace(this.#parts, tables, () => {
+      this.#spaces.delete(space);
+      this.#tables.release(tables);
+    });
     this.#spaces.add(space);
     return space;
   }
@@ -95,6 +117,7 @@ export class KvmPlatform implements Platform {
     this.#disposed = true;
     this.#pool.close();
     this.#machine.dispose(); // waits for the vCPUs, which use the page tables
+    this.#tables.close();
     for (const space of this.#spaces) space.end();
     this.#memory.destroy();
   }

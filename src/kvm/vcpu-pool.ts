@@ -151,7 +151,7 @@ export class VcpuPool {
     let vcpu = free(context.cpu) ? context.cpu : this.#jobs.findIndex((_, at) => free(at));
     if (vcpu < 0) {
       vcpu = this.#jobs.indexOf(null);
-      if (vcpu >= 0) this.#create(vcpu);
+      if (vcpu >= 0 && !this.#create(vcpu)) vcpu = -1;
     }
     if (vcpu >= 0) this.#reserved[vcpu] = undefined;
     return vcpu;
@@ -166,10 +166,12 @@ export class VcpuPool {
     });
   }
 
-  #create(vcpu: number): void {
+  /** Whether the vCPU could be made: if not, the pool is as many as there are, until the host has more to give. */
+  #create(vcpu: number): boolean {
     const status = this.#machine.createVcpu(vcpu);
-    if (status < 0) throw new PlatformError(`KVM refuses vCPU ${vcpu}: errno ${-status}`);
-    this.#jobs[vcpu] = undefined;
+    if (status < 0 && vcpu === 0) throw new PlatformError(`KVM refuses a vCPU: errno ${-status}`);
+    if (status >= 0) this.#jobs[vcpu] = undefined;
+    return status >= 0;
   }
 
   #start(vcpu: number, job: Job): void {
@@ -210,6 +212,7 @@ export class VcpuPool {
   #evict(): number {
     let vcpu = 0;
     for (let at = 1; at < this.#jobs.length; at++) {
+      if (this.#jobs[at] === null) continue;
       if ((this.#jobs[at]?.startedAt ?? 0) < (this.#jobs[vcpu]?.startedAt ?? 0)) vcpu = at;
     }
     this.#jobs[vcpu]?.context.interrupt();

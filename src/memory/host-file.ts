@@ -3,6 +3,7 @@
  * own for as long as something of the file is mapped, and descriptors of the same file share it.
  */
 import { STATX_SIZE, hostFiles } from '../host/host-files.js';
+import { native, type NativeOpenFile } from '../host/native.js';
 import { Access, type AccessType } from '../platform/access.js';
 import { PlatformError } from '../platform/errors.js';
 
@@ -27,7 +28,6 @@ const TYPES: Readonly<Record<number, string>> = {
 /** Offsets in struct statx (statx(2)). */
 const STX_MODE = 28;
 const STX_INO = 32;
-const STX_SIZE = 40;
 const STX_DEV_MAJOR = 136;
 const STX_DEV_MINOR = 140;
 
@@ -67,30 +67,40 @@ export function identifyFile(fd: number, access: AccessType): FileIdentity {
 }
 
 export class HostFile {
-  readonly fd: number;
   readonly writable: boolean;
   readonly key: string;
+  readonly #open: NativeOpenFile;
 
   /** Of the file that `fd`, which the caller may close, was identified as. */
   constructor(fd: number, identity: FileIdentity) {
-    this.fd = hostFiles.duplicateFd(fd);
-    if (this.fd < 0) {
-      throw new PlatformError(
-        `the host gives no descriptor to keep the file open (errno ${-this.fd}); raise 'ulimit -n'`,
-      );
-    }
+    this.#open = openFile(fd);
     this.key = identity.key;
     this.writable = identity.writable;
   }
 
+  get fd(): number {
+    return this.#open.fd;
+  }
+
   /** Bytes, as of now: others may change it at any time. */
   size(): number {
-    if (hostFiles.statFd(this.fd, statxBytes) < 0) return 0;
-    return Number(statx.getBigUint64(STX_SIZE, true));
+    return Math.max(0, this.#open.size());
   }
 
   close(): void {
-    hostFiles.closeFd(this.fd);
+    this.#open.close();
+  }
+}
+
+function openFile(fd: number): NativeOpenFile {
+  try {
+    return new native.OpenFile(fd);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new PlatformError(
+      `the host gives no descriptor to keep the file open: ${message}; raise 'ulimit -n'`,
+      { cause: error },
+    );
   }
 }
 

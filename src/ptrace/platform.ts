@@ -7,9 +7,8 @@ import { MemoryFile } from '../memory/memory-file.js';
 import type { AddressSpace, Context, Memory, Platform } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 import { PAGE_SIZE, pageRoundUp } from '../platform/file-range.js';
-import { PtraceAddressSpace } from './address-space.js';
+import { MAX_USER_ADDRESS, PtraceAddressSpace } from './address-space.js';
 import { PtraceContext } from './context.js';
-import { StubPool } from './stub-pool.js';
 import { TracerPool } from './tracer-pool.js';
 
 export interface PtracePlatformOptions {
@@ -28,19 +27,16 @@ export class PtracePlatform implements Platform {
   /** One mmap(2), whatever its length. */
   readonly mapUnit = 0;
   readonly minUserAddress = lowestMappableAddress();
-  /** User addresses end before the stub's page. */
-  readonly maxUserAddress = nativePtrace.stubPage;
+  readonly maxUserAddress = MAX_USER_ADDRESS;
   readonly #memory: MemoryFile;
   readonly #machine: NativeTraceMachine;
   readonly #pool: TracerPool;
-  readonly #stubs: StubPool;
   readonly #spaces = new Set<PtraceAddressSpace>();
   #disposed = false;
 
   constructor(options: PtracePlatformOptions = {}) {
     this.#memory = new MemoryFile(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
     this.#machine = new nativePtrace.Machine(this.#memory.native);
-    this.#stubs = new StubPool(this.#machine);
     try {
       this.#pool = new TracerPool(this.#machine, options.vcpus ?? defaultVcpus());
     } catch (error) {
@@ -58,19 +54,16 @@ export class PtracePlatform implements Platform {
     return this.#pool.size;
   }
 
-  /** By the id of one that was released, it may begin with its mappings. */
-  newAddressSpace(mappingsId?: object): AddressSpace {
+  newAddressSpace(_mappingsId?: object): AddressSpace {
     this.#checkUsable();
-    const space: PtraceAddressSpace = new PtraceAddressSpace({
-      machine: this.#machine,
-      memory: this.#memory,
-      userAddresses: { minimum: this.minUserAddress, maximum: this.maxUserAddress },
-      stub: this.#stubs.take(mappingsId),
-      onRelease: (stub) => {
+    const space: PtraceAddressSpace = new PtraceAddressSpace(
+      this.#machine,
+      this.#memory,
+      this.minUserAddress,
+      () => {
         this.#spaces.delete(space);
-        this.#stubs.give(stub, mappingsId);
       },
-    });
+    );
     this.#spaces.add(space);
     return space;
   }
@@ -88,7 +81,6 @@ export class PtracePlatform implements Platform {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#pool.close();
-    this.#stubs.close();
     this.#machine.dispose();
     for (const space of this.#spaces) space.end();
     this.#memory.destroy();

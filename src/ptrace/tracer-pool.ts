@@ -46,10 +46,7 @@ export class TracerPool {
     return this.#jobs.length;
   }
 
-  /**
-   * Switches on the calling thread, which traces a thread of each stub itself and needs none of the pool's. Its CPU
-   * number is that of one that is idle, if there is one.
-   */
+  /** Switches on the calling thread, which traces a thread of each stub itself and needs none of the pool's. */
   runSync(
     context: NativeTraceContext,
     space: NativeTraceSpace,
@@ -57,8 +54,7 @@ export class TracerPool {
     budget: number,
   ): number {
     this.#checkOpen();
-    const cpu = Math.max(0, this.#idle(context.cpu));
-    return this.#machine.runSync(context, space, registers, budget, cpu);
+    return this.#machine.runSync(context, space, registers, budget);
   }
 
   /** Switches on a tracer thread. */
