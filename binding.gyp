@@ -28,6 +28,7 @@
         "native/ptrace_machine.cc",
         "native/ptrace_sigchld.c",
         "native/ptrace_stub.c",
+        "native/ptrace_template.c",
         "native/self_test.c",
         "native/space_io.c",
         "native/stub.c",

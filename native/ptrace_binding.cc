@@ -1,11 +1,12 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "interrupts.h"
 #include "ptrace_machine.h"
-#include "ptrace_sigchld.h"
 
 namespace {
 
@@ -16,9 +17,6 @@ uint64_t AddressArgument(const Napi::Value &value) {
 Napi::Value Status(const Napi::CallbackInfo &info, int status) {
   return Napi::Number::New(info.Env(), status);
 }
-
-// The memory file's descriptor in every stub.
-constexpr uint64_t kMemoryDescriptor = 0;
 
 // x86 has no memory that can be written or executed and not read; protection keys, by which Linux makes
 // some, would let the two platforms differ.
@@ -57,6 +55,12 @@ Napi::Function TraceSpace::Define(Napi::Env env) {
                      {
                          InstanceMethod<&TraceSpace::Map>("map"),
                          InstanceMethod<&TraceSpace::Unmap>("unmap"),
+                         InstanceMethod<&TraceSpace::MapDescriptor>("mapDescriptor"),
+                         InstanceMethod<&TraceSpace::Clear>("clear"),
+                         InstanceMethod<&TraceSpace::Read>("read"),
+                         InstanceMethod<&TraceSpace::Write>("write"),
+                         InstanceMethod<&TraceSpace::Swap>("swapUint32"),
+                         InstanceMethod<&TraceSpace::CompareAndSwap>("compareAndSwapUint32"),
                          InstanceMethod<&TraceSpace::Release>("release"),
                          InstanceAccessor<&TraceSpace::Process>("process"),
                      });
@@ -65,26 +69,71 @@ Napi::Function TraceSpace::Define(Napi::Env env) {
 TraceSpace::TraceSpace(const Napi::CallbackInfo &info)
     : ObjectWrap(info), stub_(TraceMachine::Unwrap(info[0].As<Napi::Object>())->NewStub(info.Env())) {}
 
-Napi::Value TraceSpace::Map(const Napi::CallbackInfo &info) {
+// mmap(2) of `fd`, a descriptor of the stub; the arguments of map() from `first` on.
+Napi::Value TraceSpace::MapShared(const Napi::CallbackInfo &info, size_t first, int fd) {
   const uint64_t arguments[6] = {
-      AddressArgument(info[0]),
-      AddressArgument(info[2]),
-      ProtectionOf(info[3].As<Napi::Number>().Uint32Value()),
-      MAP_SHARED | MAP_FIXED | (info[4].As<Napi::Boolean>() ? MAP_POPULATE : 0u),
-      kMemoryDescriptor,
-      AddressArgument(info[1]),
+      AddressArgument(info[first]),
+      AddressArgument(info[first + 2]),
+      ProtectionOf(info[first + 3].As<Napi::Number>().Uint32Value()),
+      MAP_SHARED | MAP_FIXED | (info[first + 4].As<Napi::Boolean>() ? MAP_POPULATE : 0u),
+      static_cast<uint64_t>(fd),
+      AddressArgument(info[first + 1]),
   };
-  rf_sigchld_quiet();
-  stub_->FollowCaller();
-  long result = rf_stub_call(&stub_->first, SYS_mmap, arguments);
+  long result = stub_->Call(SYS_mmap, arguments);
   return Status(info, result < 0 ? static_cast<int>(result) : 0);
 }
 
+Napi::Value TraceSpace::Map(const Napi::CallbackInfo &info) { return MapShared(info, 0, RF_STUB_MEMORY_FD); }
+
+Napi::Value TraceSpace::MapDescriptor(const Napi::CallbackInfo &info) {
+  if (!stub_->origin)
+    return Status(info, -ESRCH);
+  rf_template *origin = &stub_->origin->native;
+  const int number = rf_template_open(origin, info[0].As<Napi::Number>().Int32Value());
+  if (number < 0)
+    return Status(info, number);
+  Napi::Value result = MapShared(info, 1, number);
+  rf_template_close(origin, number);
+  return result;
+}
+
 Napi::Value TraceSpace::Unmap(const Napi::CallbackInfo &info) {
-  const uint64_t arguments[6] = {AddressArgument(info[0]), AddressArgument(info[1])};
-  rf_sigchld_quiet();
-  stub_->FollowCaller();
-  return Status(info, static_cast<int>(rf_stub_call(&stub_->first, SYS_munmap, arguments)));
+  return Status(
+      info, static_cast<int>(stub_->Call(SYS_munmap, {AddressArgument(info[0]), AddressArgument(info[1])})));
+}
+
+Napi::Value TraceSpace::Clear(const Napi::CallbackInfo &info) {
+  stub_->SaveState();
+  return Status(info, static_cast<int>(stub_->Call(SYS_munmap, {0, RF_STUB_PAGE})));
+}
+
+// process_vm_readv(2) or process_vm_writev(2): both stop at the first page that does not allow it, whatever
+// the file behind it has become.
+Napi::Value TraceSpace::Copy(const Napi::CallbackInfo &info, long number) {
+  auto bytes = info[1].As<Napi::Uint8Array>();
+  struct iovec ours = {bytes.Data(), bytes.ByteLength()};
+  struct iovec theirs = {reinterpret_cast<void *>(AddressArgument(info[0])), bytes.ByteLength()};
+  const long copied = syscall(number, stub_->first.process, &ours, 1, &theirs, 1, 0);
+  return Napi::Number::New(info.Env(), copied < 0 ? 0 : static_cast<double>(copied));
+}
+
+Napi::Value TraceSpace::Read(const Napi::CallbackInfo &info) { return Copy(info, SYS_process_vm_readv); }
+
+Napi::Value TraceSpace::Write(const Napi::CallbackInfo &info) { return Copy(info, SYS_process_vm_writev); }
+
+Napi::Value TraceSpace::Swap(const Napi::CallbackInfo &info) {
+  rf_stub_follow(&stub_->first);
+  const int64_t before =
+      rf_stub_exchange(&stub_->first, AddressArgument(info[0]), info[1].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(info.Env(), static_cast<double>(before));
+}
+
+Napi::Value TraceSpace::CompareAndSwap(const Napi::CallbackInfo &info) {
+  rf_stub_follow(&stub_->first);
+  const int64_t before = rf_stub_compare_exchange(&stub_->first, AddressArgument(info[0]),
+                                                  info[1].As<Napi::Number>().Uint32Value(),
+                                                  info[2].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(info.Env(), static_cast<double>(before));
 }
 
 // The stub's process id.

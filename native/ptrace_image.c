@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +25,8 @@
 #define CODE_WRFSBASE_RDI 0xf3, 0x48, 0x0f, 0xae, 0xd7
 #define CODE_WRGSBASE_RSI 0xf3, 0x48, 0x0f, 0xae, 0xde
 #define CODE_POPFQ 0x9d
+#define CODE_XCHG_ESI_AT_RDI 0x87, 0x37
+#define CODE_LOCK_CMPXCHG_ESI_AT_RDI 0xf0, 0x0f, 0xb1, 0x37
 
 #define FLAGS_PLAIN 0x202
 #define FLAGS_ID 0x200000
@@ -39,26 +42,34 @@
 #define SYSCALL_IP (RF_STUB_PAGE + RF_IMAGE_SYSCALL + RF_SYSCALL_LENGTH)
 #define CLONE_IP (RF_STUB_PAGE + RF_IMAGE_CLONE + RF_SYSCALL_LENGTH)
 
-/* mmap and munmap from one instruction, clone with its flags from another; the last column is the index. */
+/* A stub's calls are made from one instruction, and the clone of its threads from another; the last column is
+ * the index. `recvmsg` and `close` are for the template, and of use to a stub for nothing. */
 static const struct sock_filter filter[] = {
     LOAD(arch),                         /*  0 */
-    COMPARE(AUDIT_ARCH_X86_64, 0, 15),  /*  1 */
+    COMPARE(AUDIT_ARCH_X86_64, 0, 22),  /*  1 */
     LOAD_HIGH(instruction_pointer),     /*  2 */
-    COMPARE(SYSCALL_IP >> 32, 0, 13),   /*  3 */
+    COMPARE(SYSCALL_IP >> 32, 0, 20),   /*  3 */
     LOAD(instruction_pointer),          /*  4 */
-    COMPARE(SYSCALL_IP, 0, 3),          /*  5 */
+    COMPARE(SYSCALL_IP, 0, 10),         /*  5 */
     LOAD(nr),                           /*  6 */
-    COMPARE(SYS_mmap, 8, 0),            /*  7 */
-    COMPARE(SYS_munmap, 7, 8),          /*  8 */
-    COMPARE(CLONE_IP, 0, 7),            /*  9 */
-    LOAD(nr),                           /* 10 */
-    COMPARE(SYS_clone, 0, 5),           /* 11 */
-    LOAD(args[0]),                      /* 12 */
-    COMPARE(RF_STUB_CLONE_FLAGS, 0, 3), /* 13 */
-    LOAD_HIGH(args[0]),                 /* 14 */
-    COMPARE(0, 0, 1),                   /* 15 */
-    ALLOW,                              /* 16 */
-    REFUSE,                             /* 17 */
+    COMPARE(SYS_mmap, 15, 0),           /*  7 */
+    COMPARE(SYS_munmap, 14, 0),         /*  8 */
+    COMPARE(SYS_recvmsg, 13, 0),        /*  9 */
+    COMPARE(SYS_close, 12, 0),          /* 10 */
+    COMPARE(SYS_clone, 0, 12),          /* 11 */
+    LOAD_HIGH(args[0]),                 /* 12 */
+    COMPARE(0, 0, 10),                  /* 13 */
+    LOAD(args[0]),                      /* 14 */
+    COMPARE(RF_STUB_FORK_FLAGS, 7, 8),  /* 15 */
+    COMPARE(CLONE_IP, 0, 7),            /* 16 */
+    LOAD(nr),                           /* 17 */
+    COMPARE(SYS_clone, 0, 5),           /* 18 */
+    LOAD(args[0]),                      /* 19 */
+    COMPARE(RF_STUB_CLONE_FLAGS, 0, 3), /* 20 */
+    LOAD_HIGH(args[0]),                 /* 21 */
+    COMPARE(0, 0, 1),                   /* 22 */
+    ALLOW,                              /* 23 */
+    REFUSE,                             /* 24 */
 };
 
 _Static_assert(sizeof(struct rf_stub_image) <= RF_IMAGE_SIZE, "the image is a page");
@@ -68,6 +79,8 @@ static void fill(struct rf_stub_image *image) {
   static const uint8_t call[] = {CODE_SYSCALL, CODE_INT3};
   /* The new thread, whose result is 0, waits in a loop until it is attached to. */
   static const uint8_t clone_call[] = {CODE_SYSCALL, CODE_TEST_EAX, CODE_JZ_SELF, CODE_INT3};
+  static const uint8_t exchange[] = {CODE_XCHG_ESI_AT_RDI, CODE_INT3};
+  static const uint8_t compare_exchange[] = {CODE_LOCK_CMPXCHG_ESI_AT_RDI, CODE_INT3};
   static const uint8_t set_bases[] = {CODE_WRFSBASE_RDI, CODE_WRGSBASE_RSI, CODE_POPFQ, CODE_INT3};
   image->header = (Elf64_Ehdr){
       .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
@@ -94,6 +107,8 @@ static void fill(struct rf_stub_image *image) {
   memcpy(image->filter, filter, sizeof(filter));
   memcpy(image->syscall, call, sizeof(call));
   memcpy(image->clone, clone_call, sizeof(clone_call));
+  memcpy(image->exchange, exchange, sizeof(exchange));
+  memcpy(image->compare_exchange, compare_exchange, sizeof(compare_exchange));
   memcpy(image->set_bases, set_bases, sizeof(set_bases));
   image->flags[0] = FLAGS_PLAIN;
   image->flags[1] = FLAGS_PLAIN | FLAGS_ID;

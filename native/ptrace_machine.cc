@@ -1,7 +1,5 @@
 #include "ptrace_machine.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -44,17 +42,13 @@ void Stub::End() {
   rf_stub_reap(&first);
   first.process = 0;
   first.dead = true;
+  origin.reset();
 }
 
-void Stub::FollowCaller() {
-  const int here = sched_getcpu();
-  if (here == cpu || here < 0 || here >= CPU_SETSIZE)
-    return;
-  cpu_set_t only;
-  CPU_ZERO(&only);
-  CPU_SET(here, &only);
-  sched_setaffinity(first.tid, sizeof(only), &only);
-  cpu = here;
+long Stub::Call(long number, const uint64_t (&arguments)[6]) {
+  rf_sigchld_quiet();
+  rf_stub_follow(&first);
+  return rf_stub_call(&first, number, arguments);
 }
 
 rf_stub_thread *Stub::ThreadOf(unsigned runner) {
@@ -64,10 +58,6 @@ rf_stub_thread *Stub::ThreadOf(unsigned runner) {
   auto made = std::make_unique<rf_stub_thread>();
   if (rf_stub_clone(&first, made.get()) < 0)
     return nullptr;
-  // It has inherited the CPU of the first, and is to run wherever we may.
-  cpu_set_t ours;
-  if (sched_getaffinity(0, sizeof(ours), &ours) == 0)
-    sched_setaffinity(made->tid, sizeof(ours), &ours);
   thread = std::move(made);
   return thread.get();
 }
@@ -103,14 +93,27 @@ void TraceMachine::OnCleanup(void *self) {
   machine->Stop();
 }
 
-std::shared_ptr<Stub> TraceMachine::NewStub(Napi::Env env) {
+std::shared_ptr<Template> TraceMachine::LiveTemplate(Napi::Env env) {
+  if (template_ && !template_->native.thread.dead)
+    return template_;
   const char *stage = "use a machine that is disposed of";
-  auto stub = std::make_shared<Stub>();
-  int status = memory_ ? rf_stub_spawn(memory_->fd, &stub->first, &stage) : -EBADF;
-  if (status < 0) {
-    stub->first.process = 0;
+  auto made = std::make_shared<Template>();
+  int status = memory_ ? rf_template_spawn(memory_->fd, &made->native, &stage) : -EBADF;
+  if (status < 0)
     throw StageError(env, status, stage);
+  return template_ = made;
+}
+
+std::shared_ptr<Stub> TraceMachine::NewStub(Napi::Env env) {
+  auto stub = std::make_shared<Stub>();
+  int status = -ESRCH;
+  // The death of a template is noticed by what it is asked next.
+  for (int i = 0; i < 2 && status == -ESRCH; i++) {
+    stub->origin = LiveTemplate(env);
+    status = rf_template_fork(&stub->origin->native, &stub->first);
   }
+  if (status < 0)
+    throw StageError(env, status, "fork a stub process");
   stubs_.erase(std::remove_if(stubs_.begin(), stubs_.end(), [](const auto &weak) { return weak.expired(); }),
                stubs_.end());
   stubs_.push_back(stub);
@@ -126,7 +129,7 @@ Napi::Value TraceMachine::RunSync(const Napi::CallbackInfo &info) {
     context->SaveState();
   }
   rf_sigchld_quiet();
-  stub->FollowCaller();
+  rf_stub_follow(&stub->first);
   if (budget != 0 && !watchdog_.Arm(&stub->first, budget))
     return Status(info, RF_FAILED);
   rf_result result = rf_trace_run(&stub->first, context->context(), RegistersArgument(info[2]));
@@ -134,6 +137,7 @@ Napi::Value TraceMachine::RunSync(const Napi::CallbackInfo &info) {
     watchdog_.Disarm();
   stub->unsaved = context;
   context->holder = stub;
+  context->cpu = info[4].As<Napi::Number>().Int32Value();
   return Status(info, result);
 }
 
@@ -226,6 +230,7 @@ void TraceMachine::Stop() {
       stub->End();
   }
   stubs_.clear();
+  template_.reset();
   memory_.reset();
 }
 

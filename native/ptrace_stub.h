@@ -1,11 +1,10 @@
 /*
  * Stub processes: address spaces made of host processes that execute no code of their own.
  *
- * A stub is born of an image in a memfd that holds a system call instruction and a breakpoint. Its whole user
- * address range is unmapped but for one page at RF_STUB_PAGE, a copy of that image. The tracer makes it map
- * and unmap memory by setting its registers to the page's `syscall`; a seccomp filter lets mmap, munmap and
- * clone through from there alone. Guest code runs under PTRACE_SYSEMU, by which no system call of its
- * executes at all.
+ * A stub's whole user address range is unmapped but for one page at RF_STUB_PAGE, which holds a system call
+ * instruction and a breakpoint. The tracer makes it map and unmap memory by setting its registers to the
+ * page's `syscall`; a seccomp filter lets few calls through, and from there alone. Guest code runs under
+ * PTRACE_SYSEMU, by which no system call of its executes at all. ptrace_template.h says how a stub is made.
  *
  * ptrace(2) binds a tracee to the thread that traces it: each function says whose thread calls it.
  */
@@ -29,6 +28,10 @@ extern "C" {
  */
 #define RF_STUB_KICK SIGUSR1
 
+/* ptrace(2): stops of system calls are told apart, and a thread of ours that ends takes what it traces along.
+ */
+#define RF_TRACE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
+
 /* The ID flag of RFLAGS, which ptrace does not set. */
 #define RF_RFLAGS_ID 0x200000
 
@@ -38,6 +41,7 @@ struct rf_stub_thread {
   pid_t tid;
   bool attached; /* its tracer has it */
   bool dead;
+  int cpu; /* of the host, that it is bound to; -1 for none */
   /* The context whose extended state its registers hold, 0 for none. */
   uint64_t resident;
   /* What its registers hold, so that they need not be written again: the bases and selectors of segments and
@@ -48,15 +52,27 @@ struct rf_stub_thread {
   bool expired;
 };
 
-/*
- * Makes a stub process whose descriptor 0 is `memory_fd`; the calling thread traces its first thread. `stage`
- * names the step that failed.
+/* A thread just born or attached to, stopped: nothing is known of its registers but that no segment is set.
  */
-int rf_stub_spawn(int memory_fd, struct rf_stub_thread *first, const char **stage);
+void rf_stub_thread_init(struct rf_stub_thread *thread, pid_t process, pid_t tid);
 
 /* A system call of the stub's, made for it by its tracer: what the kernel returned, or -ESRCH where it has
  * died. */
 long rf_stub_call(struct rf_stub_thread *thread, long number, const uint64_t arguments[6]);
+/* The same by the instruction at `rip`. */
+long rf_stub_call_at(struct rf_stub_thread *thread, uint64_t rip, long number, const uint64_t arguments[6]);
+
+/* Exchanges a word of the stub's memory, atomically: the value before, or -EFAULT where it cannot be written.
+ */
+int64_t rf_stub_exchange(struct rf_stub_thread *thread, uint64_t address, uint32_t value);
+int64_t rf_stub_compare_exchange(struct rf_stub_thread *thread, uint64_t address, uint32_t expected,
+                                 uint32_t value);
+
+/*
+ * Binds the thread to the CPU that its tracer runs on: one of the two sleeps while the other runs, and waking
+ * on another CPU costs many times a switch. Any thread.
+ */
+void rf_stub_follow(struct rf_stub_thread *thread);
 
 /*
  * Sets what ptrace refuses to set: a segment base of the kernel's half, which `wrfsbase` takes, and the ID

@@ -2,12 +2,13 @@
 import { native, type NativeMemoryFile } from './native.js';
 
 export interface NativeTraceMachine {
-  /** A switch on the calling thread: a `SwitchResult`, or a `NativeFailure`. */
+  /** A switch on the calling thread, said to be on `cpu`: a `SwitchResult`, or a `NativeFailure`. */
   runSync(
     context: NativeTraceContext,
     space: NativeTraceSpace,
     registers: ArrayBuffer,
     budget: number,
+    cpu: number,
   ): number;
   /** Begins a switch on a tracer thread; the listener of `onDone` is called with its number at its end. */
   start(
@@ -28,8 +29,26 @@ export interface NativeTraceMachine {
 export interface NativeTraceSpace {
   /** The stub's process id. */
   readonly process: number;
+  /** Maps a range of the memory file. */
   map(address: number, offset: number, length: number, access: number, precommit: boolean): number;
+  /** Maps a range of the file behind `fd`. */
+  mapDescriptor(
+    fd: number,
+    address: number,
+    offset: number,
+    length: number,
+    access: number,
+    precommit: boolean,
+  ): number;
   unmap(address: number, length: number): number;
+  /** Unmaps everything. */
+  clear(): number;
+  /** Bytes copied from and to the stub's memory, before the first that cannot be accessed. */
+  read(address: number, dst: Uint8Array): number;
+  write(address: number, src: Uint8Array): number;
+  /** Atomic operations on a word of the stub's memory: the value before, or a negative errno. */
+  swapUint32(address: number, value: number): number;
+  compareAndSwapUint32(address: number, expected: number, value: number): number;
   /** The stub is gone when it returns. Twice is safe. */
   release(): void;
 }

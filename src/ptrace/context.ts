@@ -5,24 +5,14 @@ import {
   type NativeTraceMachine,
 } from '../host/native-ptrace.js';
 import { native, NativeFailure } from '../host/native.js';
-import { Access, type AccessType } from '../platform/access.js';
 import { ContextBase } from '../platform/context-base.js';
 import type { AddressSpace } from '../platform/contract.js';
 import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
-import { Report, type Registers } from '../platform/registers.js';
+import type { Registers } from '../platform/registers.js';
 import { PtraceAddressSpace } from './address-space.js';
+import { completeReport } from './fault.js';
 import type { TracerPool } from './tracer-pool.js';
-
-const SIGSEGV = 11;
-const PAGE_FAULT = 14;
-const SEGV_ACCERR = 2;
-
-/** Bits of a page fault's error code (SDM volume 3, section 4.7). */
-const PF_PRESENT = 1;
-const PF_WRITE = 2;
-const PF_USER = 4;
-const PF_INSTRUCTION = 16;
 
 export class PtraceContext extends ContextBase<NativeTraceContext, PtraceAddressSpace> {
   readonly #machine: NativeTraceMachine;
@@ -74,34 +64,12 @@ export class PtraceContext extends ContextBase<NativeTraceContext, PtraceAddress
 }
 
 function report(result: number, space: PtraceAddressSpace, registers: Registers): SwitchResult {
-  if (result === SwitchResult.Signal) reportPageFault(space, registers);
+  if (result === SwitchResult.Signal) completeReport(space, registers);
   if (result >= 0) return result as SwitchResult;
   if (result === NativeFailure.BadRegisters) {
     throw new PlatformError('an FS or GS base is no canonical address');
   }
   throw new PlatformError(
     'the stub process has died; something ended it from outside, such as a shortage of memory',
-  );
-}
-
-/** Adds to a page fault what the host does not tell: the kind of access, and the error code with it. */
-function reportPageFault(space: PtraceAddressSpace, registers: Registers): void {
-  if (registers.high32(Report.AccessVector) !== PAGE_FAULT) return;
-  const isProtected = registers.highInt32(Report.SignoCode) === SEGV_ACCERR;
-  const access =
-    registers.low32(Report.SignoCode) === SIGSEGV
-      ? space.accessOfFault(registers.getNumber(Report.FaultAddress), registers, isProtected)
-      : Access.Read;
-  registers.set(Report.AccessVector, (BigInt(PAGE_FAULT) << 32n) | BigInt(access));
-  const cpu = registers.get(Report.CpuErrorCode) & 0xffffffffn;
-  registers.set(Report.CpuErrorCode, (BigInt(errorCodeOf(access, isProtected)) << 32n) | cpu);
-}
-
-function errorCodeOf(access: AccessType, isProtected: boolean): number {
-  return (
-    PF_USER |
-    (isProtected ? PF_PRESENT : 0) |
-    (access === Access.Write ? PF_WRITE : 0) |
-    (access === Access.Execute ? PF_INSTRUCTION : 0)
   );
 }

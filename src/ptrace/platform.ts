@@ -7,8 +7,9 @@ import { MemoryFile } from '../memory/memory-file.js';
 import type { AddressSpace, Context, Memory, Platform } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 import { PAGE_SIZE, pageRoundUp } from '../platform/file-range.js';
-import { MAX_USER_ADDRESS, PtraceAddressSpace } from './address-space.js';
+import { PtraceAddressSpace } from './address-space.js';
 import { PtraceContext } from './context.js';
+import { StubPool } from './stub-pool.js';
 import { TracerPool } from './tracer-pool.js';
 
 export interface PtracePlatformOptions {
@@ -27,16 +28,19 @@ export class PtracePlatform implements Platform {
   /** One mmap(2), whatever its length. */
   readonly mapUnit = 0;
   readonly minUserAddress = lowestMappableAddress();
-  readonly maxUserAddress = MAX_USER_ADDRESS;
+  /** User addresses end before the stub's page. */
+  readonly maxUserAddress = nativePtrace.stubPage;
   readonly #memory: MemoryFile;
   readonly #machine: NativeTraceMachine;
   readonly #pool: TracerPool;
+  readonly #stubs: StubPool;
   readonly #spaces = new Set<PtraceAddressSpace>();
   #disposed = false;
 
   constructor(options: PtracePlatformOptions = {}) {
     this.#memory = new MemoryFile(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
     this.#machine = new nativePtrace.Machine(this.#memory.native);
+    this.#stubs = new StubPool(this.#machine);
     try {
       this.#pool = new TracerPool(this.#machine, options.vcpus ?? defaultVcpus());
     } catch (error) {
@@ -54,16 +58,19 @@ export class PtracePlatform implements Platform {
     return this.#pool.size;
   }
 
-  newAddressSpace(_mappingsId?: object): AddressSpace {
+  /** By the id of one that was released, it may begin with its mappings. */
+  newAddressSpace(mappingsId?: object): AddressSpace {
     this.#checkUsable();
-    const space: PtraceAddressSpace = new PtraceAddressSpace(
-      this.#machine,
-      this.#memory,
-      this.minUserAddress,
-      () => {
+    const space: PtraceAddressSpace = new PtraceAddressSpace({
+      machine: this.#machine,
+      memory: this.#memory,
+      userAddresses: { minimum: this.minUserAddress, maximum: this.maxUserAddress },
+      stub: this.#stubs.take(mappingsId),
+      onRelease: (stub) => {
         this.#spaces.delete(space);
+        this.#stubs.give(stub, mappingsId);
       },
-    );
+    });
     this.#spaces.add(space);
     return space;
   }
@@ -81,6 +88,7 @@ export class PtracePlatform implements Platform {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#pool.close();
+    this.#stubs.close();
     this.#machine.dispose();
     for (const space of this.#spaces) space.end();
     this.#memory.destroy();

@@ -5,11 +5,7 @@
  * mapped by then, and that fault says "no permission".
  */
 import { Register, type Registers } from '../platform/registers.js';
-
-/** The longest instruction. */
-export const MAX_INSTRUCTION = 15;
-
-const PREFIXES = new Set([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]);
+import { decode, type Instruction } from './instruction.js';
 
 /** An opcode whose operand in ModRM is written for these values of ModRM.reg, a bit for each. */
 type StoreTable = ReadonlyMap<number, number>;
@@ -30,6 +26,7 @@ const ONE_BYTE: StoreTable = new Map([
   ...span(0x80, 0x83, but(7)),
   ...span(0x86, 0x89, ANY),
   [0x8c, ANY],
+  [0x8f, only(0)],
   ...span(0xc0, 0xc1, ANY),
   ...span(0xc6, 0xc7, only(0)),
   ...span(0xd0, 0xd3, ANY),
@@ -49,25 +46,43 @@ const VECTOR: [number, number][] = [0x11, 0x13, 0x17, 0x29, 0x2b, 0x7f, 0xd6, 0x
 
 const TWO_BYTE: StoreTable = new Map([
   ...VECTOR,
+  [0x00, only(0, 1)],
+  [0x01, only(0, 1, 4)],
   ...span(0x90, 0x9f, ANY),
   ...span(0xa4, 0xa5, ANY),
   [0xab, ANY],
   ...span(0xac, 0xad, ANY),
-  [0xae, only(0, 3, 4)],
+  [0xae, only(0, 3, 4, 6)],
   ...span(0xb0, 0xb1, ANY),
   [0xb3, ANY],
   [0xba, only(5, 6, 7)],
   [0xbb, ANY],
   ...span(0xc0, 0xc1, ANY),
   [0xc3, ANY],
-  [0xc7, only(1)],
+  [0xc7, only(1, 3, 4, 5)],
 ]);
+
+/** 0F 38: MOVBE and MOVDIRI; 0F 3A: PEXTR and EXTRACTPS. */
+const THREE_BYTE: readonly StoreTable[] = [
+  new Map([
+    [0xf1, ANY],
+    [0xf9, ANY],
+  ]),
+  new Map(span(0x14, 0x17, ANY)),
+];
 
 /** Maps 1 to 3 of VEX and EVEX. */
 const EXTENDED: readonly StoreTable[] = [
   new Map(),
   new Map([...VECTOR, [0x91, ANY]]),
-  new Map([...span(0x2e, 0x2f, ANY), [0x8e, ANY]]),
+  new Map([
+    ...span(0x2e, 0x2f, ANY),
+    [0x63, ANY],
+    [0x8a, ANY],
+    [0x8b, ANY],
+    [0x8e, ANY],
+    ...span(0xa0, 0xa3, ANY),
+  ]),
   new Map([
     ...span(0x14, 0x17, ANY),
     [0x19, ANY],
@@ -78,81 +93,80 @@ const EXTENDED: readonly StoreTable[] = [
   ]),
 ];
 
-/** PUSH, CALL and PUSHF, which store below the stack pointer and touch no other memory. */
+/** PUSH, CALL, PUSHF and ENTER, which store below the stack pointer and touch no other memory. */
 function pushes(opcode: number): boolean {
   return (
     (opcode >= 0x50 && opcode <= 0x57) ||
     opcode === 0x68 ||
     opcode === 0x6a ||
     opcode === 0x9c ||
+    opcode === 0xc8 ||
     opcode === 0xe8
   );
 }
 
-/** Whether more must be fetched before it is known what instruction this is. */
-export function lacksOpcode(code: Uint8Array): boolean {
-  let at = 0;
-  while (PREFIXES.has(byte(code, at))) at++;
-  if ((byte(code, at) & 0xf0) === 0x40) at++;
-  const escaped = code[at] === 0x0f;
-  return code.length < at + (escaped ? 2 : 1);
-}
-
+/** Whether the instruction that `code` begins with, cut off or not, stores at `address`. */
 export function storesAt(code: Uint8Array, registers: Registers, address: number): boolean {
-  let at = 0;
-  let repeat = 0;
-  for (; PREFIXES.has(byte(code, at)); at++) if (byte(code, at) >= 0xf2) repeat = byte(code, at);
-  const opcode = byte(code, at);
-  if (opcode === 0xc5) return isVectorStore(code, at + 2, 1, byte(code, at + 1) & 3);
-  if (opcode === 0xc4) {
-    return isVectorStore(code, at + 3, byte(code, at + 1) & 31, byte(code, at + 2) & 3);
-  }
-  if (opcode === 0x62) {
-    return isVectorStore(code, at + 4, byte(code, at + 1) & 7, byte(code, at + 2) & 3);
-  }
-  if ((opcode & 0xf0) === 0x40) at++;
-  return isStore(code, at, repeat, registers, address);
+  const instruction = decode(code);
+  if (instruction === undefined) return false;
+  if (instruction.isVector) return isVectorStore(instruction);
+  if (instruction.map > 0) return isEscapedStore(instruction, registers, address);
+  return isOneByteStore(instruction, registers, address);
 }
 
-function isStore(
-  code: Uint8Array,
-  at: number,
-  repeat: number,
+/** Whether `address` is in the `length` bytes from what a register holds, and `offset`. */
+function isNear(
   registers: Registers,
+  register: number,
   address: number,
+  offset: number,
+  length: number,
 ): boolean {
-  const opcode = byte(code, at);
-  const isNear = (register: number, from: number, to: number): boolean => {
-    const base = registers.getNumber(register);
-    return address >= base + from && address < base + to;
-  };
-  if (opcode === 0x0f) {
-    const second = byte(code, at + 1);
-    if (second === 0x7e) return repeat !== 0xf3 && isMemory(byte(code, at + 2));
-    if (second === 0x38) return byte(code, at + 2) === 0xf1 && repeat !== 0xf2;
-    return inTable(TWO_BYTE, second, byte(code, at + 2));
-  }
-  if (pushes(opcode)) return isNear(Register.Rsp, -8, 0);
-  if (opcode === 0xff && [2, 6].includes(regOf(byte(code, at + 1)))) {
-    return isNear(Register.Rsp, -8, 0);
-  }
+  const start = registers.getNumber(register) + offset;
+  return address >= start && address < start + length;
+}
+
+function isOneByteStore(instruction: Instruction, registers: Registers, address: number): boolean {
+  const { opcode, modrm } = instruction;
+  const onStack = isNear(registers, Register.Rsp, address, -8, 8);
+  if (pushes(opcode)) return onStack;
+  if (opcode === 0xff && [2, 6].includes(regOf(modrm))) return onStack;
   if (opcode === 0xa2 || opcode === 0xa3 || opcode === 0xaa || opcode === 0xab) return true;
   if (opcode === 0xa4 || opcode === 0xa5) {
-    return isNear(Register.Rdi, 0, 8) && !isNear(Register.Rsi, 0, 8);
+    return (
+      isNear(registers, Register.Rdi, address, 0, 8) &&
+      !isNear(registers, Register.Rsi, address, 0, 8)
+    );
   }
-  return inTable(ONE_BYTE, opcode, byte(code, at + 1));
+  if (opcode === 0x6c || opcode === 0x6d) return true;
+  return inTable(ONE_BYTE, opcode, modrm);
 }
 
-/** `prefix`: the pp field, in which 2 stands for F3. */
-function isVectorStore(code: Uint8Array, at: number, map: number, prefix: number): boolean {
-  const opcode = byte(code, at);
-  const modrm = byte(code, at + 1);
-  if (map === 1 && opcode === 0x7e) return prefix !== 2 && isMemory(modrm);
-  return inTable(EXTENDED[map] ?? new Map<number, number>(), opcode, modrm);
+function isEscapedStore(instruction: Instruction, registers: Registers, address: number): boolean {
+  const { map, opcode, modrm, repeat, operandSizePrefix } = instruction;
+  // With a repeat prefix the opcode of MOVBE is CRC32's.
+  if (map === 2) return repeat === 0 && inTable(THREE_BYTE[0], opcode, modrm);
+  if (map === 3) return inTable(THREE_BYTE[1], opcode, modrm);
+  // PUSH of FS and GS.
+  if (opcode === 0xa0 || opcode === 0xa8) return isNear(registers, Register.Rsp, address, -8, 8);
+  if (opcode === 0x7e) return repeat !== 0xf3 && isMemory(modrm);
+  // MASKMOVQ and MASKMOVDQU.
+  if (opcode === 0xf7) return isNear(registers, Register.Rdi, address, 0, 16);
+  // CLWB has the opcode of XSAVEOPT.
+  if (opcode === 0xae && regOf(modrm) === 6 && operandSizePrefix) return false;
+  return inTable(TWO_BYTE, opcode, modrm);
 }
 
-function inTable(table: StoreTable, opcode: number, modrm: number): boolean {
-  return isMemory(modrm) && ((table.get(opcode) ?? 0) & (1 << regOf(modrm))) !== 0;
+function isVectorStore(instruction: Instruction): boolean {
+  const { map, opcode, modrm, repeat } = instruction;
+  if (map === 1 && opcode === 0x7e) return repeat !== 0xf3 && isMemory(modrm);
+  // Conversions to narrower integers (VPMOV…).
+  if (map === 2 && repeat === 0xf3 && opcode >= 0x10 && opcode <= 0x35) return isMemory(modrm);
+  return inTable(EXTENDED[map], opcode, modrm);
+}
+
+function inTable(table: StoreTable | undefined, opcode: number, modrm: number): boolean {
+  return isMemory(modrm) && ((table?.get(opcode) ?? 0) & (1 << regOf(modrm))) !== 0;
 }
 
 function isMemory(modrm: number): boolean {
@@ -161,9 +175,4 @@ function isMemory(modrm: number): boolean {
 
 function regOf(modrm: number): number {
   return (modrm >> 3) & 7;
-}
-
-/** Behind the end, what as an opcode and as a ModRM stands for no store. */
-function byte(code: Uint8Array, at: number): number {
-  return code[at] ?? 0xff;
 }

@@ -46,7 +46,10 @@ export class TracerPool {
     return this.#jobs.length;
   }
 
-  /** Switches on the calling thread, which traces a thread of each stub itself and needs none of the pool's. */
+  /**
+   * Switches on the calling thread, which traces a thread of each stub itself and needs none of the pool's. Its CPU
+   * number is that of one that is idle, if there is one.
+   */
   runSync(
     context: NativeTraceContext,
     space: NativeTraceSpace,
@@ -54,7 +57,8 @@ export class TracerPool {
     budget: number,
   ): number {
     this.#checkOpen();
-    return this.#machine.runSync(context, space, registers, budget);
+    const cpu = Math.max(0, this.#idle(context.cpu));
+    return this.#machine.runSync(context, space, registers, budget, cpu);
   }
 
   /** Switches on a tracer thread. */

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +9,7 @@ import { Register, Registers } from '../../src/platform/registers.js';
 import { createPtracePlatform } from '../../src/ptrace/platform.js';
 import { COMMAND } from '../cli/command.js';
 import { CODE, Guest } from '../contract/guest.js';
-import { isAlive, statusOf, stubsOf } from './stubs.js';
+import { isAlive, statusOf, stubsOf, templatesOf } from './stubs.js';
 
 const LOOP = '1: syscall\n jmp 1b';
 const SPIN = '1: jmp 1b';
@@ -24,7 +25,7 @@ function onlyStub(): number {
 }
 
 describe('a stub process', () => {
-  it('has the guest`s mappings, one page of ours, and the memory file; nothing else', () => {
+  it('has the guest`s mappings, one page of ours, the memory file and a socket; nothing else', () => {
     using guest = onPtrace(LOOP);
     guest.run();
     const pid = onlyStub();
@@ -39,23 +40,25 @@ describe('a stub process', () => {
       '7fffffffe000-7ffffffff000 r-xp',
     ]);
     const descriptors = readdirSync(`/proc/${pid}/fd`);
-    expect(descriptors).toEqual(['0']);
+    expect(descriptors).toEqual(['0', '1']);
     expect(readlinkSync(`/proc/${pid}/fd/0`)).toContain('ringfence-memory');
+    expect(readlinkSync(`/proc/${pid}/fd/1`)).toMatch(/^socket:/);
   });
 
-  it('is under a filter, in a session of its own, in the root directory, and leaves no core', () => {
+  it('is under a filter, in a session of its kind, in the root directory, and leaves no core', () => {
     using guest = onPtrace(LOOP);
     guest.run();
     const pid = onlyStub();
     expect(statusOf(pid, 'Seccomp')).toBe('2');
     expect(statusOf(pid, 'NoNewPrivs')).toBe('1');
     expect(statusOf(pid, 'TracerPid')).not.toBe('0');
-    expect(stubsOf()[0]?.session).toBe(pid);
+    expect(stubsOf()[0]?.session).toBe(templatesOf()[0]?.pid);
+    expect(statusOf(process.pid, 'NSsid')).not.toBe(statusOf(pid, 'NSsid'));
     expect(readlinkSync(`/proc/${pid}/cwd`)).toBe('/');
     expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/Max core file size\s+0\s+0/);
   });
 
-  it('is gone with its address space, whatever is released or disposed of first', async () => {
+  it('is gone with its platform, whatever is released or disposed of first', async () => {
     const guest = onPtrace(SPIN);
     const pending = guest.context.switch(guest.space, guest.registers, -1);
     await sleep(5);
@@ -63,14 +66,13 @@ describe('a stub process', () => {
     guest.context.interrupt();
     expect(await pending).toBe(SwitchResult.Interrupt);
     guest.space.release();
-    expect(stubsOf()).toEqual([]);
     const spaces = [1, 2, 3].map(() => guest.newSpace(LOOP));
     expect(stubsOf()).toHaveLength(3);
     spaces[1]?.release();
     spaces[1]?.release();
-    expect(stubsOf()).toHaveLength(2);
+    expect(templatesOf()).toHaveLength(1);
     guest.platform.dispose();
-    expect(stubsOf()).toEqual([]);
+    expect([...stubsOf(), ...templatesOf()]).toEqual([]);
     for (const space of spaces) space.release();
     guest.platform.dispose();
   });
@@ -86,6 +88,19 @@ describe('a stub process', () => {
     const space = guest.newSpace(LOOP);
     const registers = guest.start(new Registers());
     expect(guest.context.switchSync(space, registers, -1)).toBe(SwitchResult.Syscall);
+  });
+
+  it('that is killed while the calling thread switches fails the switch, whoever traces its other threads', async () => {
+    using guest = onPtrace(SPIN);
+    const pending = guest.context.switch(guest.space, guest.registers, -1);
+    await sleep(5);
+    guest.context.interrupt();
+    expect(await pending).toBe(SwitchResult.Interrupt);
+    const killer = spawn('/bin/sh', ['-c', `sleep 0.2; kill -9 ${onlyStub()}`]);
+    expect(() => guest.run()).toThrow(/stub process has died/);
+    await once(killer, 'exit');
+    guest.space.release();
+    expect(stubsOf()).toEqual([]);
   });
 
   it('is not stopped for good by signals from outside', async () => {
@@ -119,6 +134,8 @@ describe('a stub process', () => {
         await sleep(5);
         stubs = stubsOf(child.pid).map(({ pid }) => pid);
       }
+      stubs.push(...templatesOf(child.pid).map(({ pid }) => pid));
+      expect(stubs.length).toBeGreaterThan(1);
       await sleep(wait);
       child.kill('SIGKILL');
       for (let i = 0; stubs.some(isAlive) && i < 200; i++) await sleep(10);

@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../src/platform/access.js';
 import { Register, Registers } from '../../src/platform/registers.js';
-import { lacksOpcode, storesAt } from '../../src/ptrace/store-instruction.js';
+import { decode } from '../../src/ptrace/instruction.js';
+import { storesAt } from '../../src/ptrace/store-instruction.js';
 import { assemble } from '../kvm/assemble.js';
 
 const ADDRESS = 0x400000;
@@ -49,6 +51,21 @@ const STORES = [
   'pushq %rax',
   'pushq $7',
   'call .+5',
+  'enter $16, $0',
+  'pushw %fs',
+  'popq (%rbx)',
+  'pextrd $1, %xmm1, (%rbx)',
+  'extractps $1, %xmm1, (%rbx)',
+  'maskmovdqu %xmm1, %xmm2',
+  'movdiri %rax, (%rbx)',
+  'xsave (%rbx)',
+  'xsavec (%rbx)',
+  'fxsave64 (%rbx)',
+  'sgdt (%rbx)',
+  'vpmovdb %zmm1, (%rbx)',
+  'vpcompressd %zmm1, (%rbx){%k1}',
+  'vmaskmovps %ymm1, %ymm2, (%rbx)',
+  'vcvtps2ph $0, %ymm1, (%rbx)',
 ];
 
 const LOADS = [
@@ -76,6 +93,17 @@ const LOADS = [
   'prefetcht0 (%rbx)',
   'jmp *(%rbx)',
   'lodsb',
+  'xrstor (%rbx)',
+  'fxrstor64 (%rbx)',
+  'clflush (%rbx)',
+  'clwb (%rbx)',
+  'popcntq (%rbx), %rax',
+  'adoxq (%rbx), %rax',
+  'pinsrd $1, (%rbx), %xmm1',
+  'vpmovzxbd (%rbx), %zmm1',
+  'vpexpandd (%rbx), %zmm1{%k1}',
+  'vcvtph2ps (%rbx), %ymm1',
+  'vbroadcastss (%rbx), %ymm1',
 ];
 
 function accessOf(source: string): number {
@@ -101,18 +129,60 @@ describe('an instruction that faults where nothing is mapped', () => {
   });
 });
 
-describe('an instruction', () => {
-  it.each([[], [0x48], [0x66, 0xf3], [0xf0, 0x48], [0x0f], [0x66, 0x41, 0x0f]])(
-    'of which only %o %o %o is there lacks its opcode',
-    (...bytes) => {
-      expect(lacksOpcode(Uint8Array.from(bytes))).toBe(true);
-    },
-  );
+describe('the length of an instruction', () => {
+  const more = [
+    'movabsq $0x123456789abcdef0, %r11',
+    'movl $0x12345678, %eax',
+    'movw $0x1234, %ax',
+    'addw $0x1234, (%rbx)',
+    'addl $0x12345678, 0x12345678(%rbx,%rcx,4)',
+    'testl $0x12345678, (%rbx)',
+    'testb $1, %al',
+    'notl %eax',
+    'jne .+1000',
+    'jmp .+1000',
+    'ret $8',
+    'int $0x80',
+    'imulw $0x1234, (%rbx), %ax',
+    'movq 0x1000(%rip), %rax',
+    'movq 0x12345678, %rax',
+    'movabsq 0x123456789abcdef0, %rax',
+    'pushq $0x12345678',
+    'pshufd $1, (%rbx), %xmm1',
+    'shldl $3, %eax, (%rbx)',
+    'palignr $3, (%rbx), %xmm1',
+    'pshufb (%rbx), %xmm1',
+    'cpuid',
+    'syscall',
+    'bswapq %r9',
+    'vzeroupper',
+    'vpermq $1, (%rbx), %ymm1',
+    'vpshufd $1, %ymm1, %ymm2',
+    'vpternlogd $1, (%rbx), %zmm1, %zmm2',
+    'vaddpd 64(%rbx){1to8}, %zmm1, %zmm2',
+    'loop .+10',
+    'inb $1, %al',
+    'xlatb',
+    'lock addl $1, %fs:0x1234(%r12)',
+  ];
 
-  it.each([[0x90], [0x48, 0x8b], [0x0f, 0x05], [0x66, 0x0f, 0x10]])(
-    'of which %o %o %o is there has it',
-    (...bytes) => {
-      expect(lacksOpcode(Uint8Array.from(bytes))).toBe(false);
-    },
-  );
+  it.each([...STORES, ...LOADS, ...more])('%s', (source) => {
+    const code = assemble(`${source}\n`);
+    const followed = Uint8Array.from([...code, ...new Array<number>(15).fill(0x90)]);
+    expect(decode(followed.subarray(0, 15))?.length).toBe(code.length);
+    for (let known = 0; known < code.length; known++) {
+      expect(decode(code.subarray(0, known)), `of ${known} bytes`).toBeUndefined();
+    }
+  });
+
+  it('is found for whatever bytes there are, and is none of too few', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 15 }), (code) => {
+        const length = decode(code)?.length ?? 1;
+        expect(length).toBeGreaterThan(0);
+        expect(length).toBeLessThanOrEqual(15);
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });

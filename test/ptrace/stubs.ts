@@ -7,8 +7,17 @@ interface Process {
   readonly session: number;
 }
 
-/** What is called a stub and is a child of `parent`. */
+/** The stubs of address spaces, in use or not, that are children of `parent`. */
 export function stubsOf(parent = process.pid): Process[] {
+  return family(parent).filter(({ pid, session }) => pid !== session);
+}
+
+/** What the stubs are forked of: the leader of their session. */
+export function templatesOf(parent = process.pid): Process[] {
+  return family(parent).filter(({ pid, session }) => pid === session);
+}
+
+function family(parent: number): Process[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
