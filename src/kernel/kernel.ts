@@ -62,8 +62,6 @@ export interface ExecRequest {
   readonly files: FdTable;
 }
 
-/** Nobody in here: orphans are told that it is their parent. */
-const INIT_PID = 1;
 /** `kernel.pid_max`, and how many tasks there may be at a time. */
 const PID_MAX = 32768;
 const MAX_TASKS = 8192;
@@ -90,7 +88,7 @@ export class Kernel {
   /** Tasks that are neither in the guest by themselves nor waiting: they take turns. */
   runnable = 0;
   readonly #credentials: Credentials;
-  #lastPid = INIT_PID;
+  #lastPid = 0;
   #onIdle: (() => void) | undefined;
   /** Process group that a terminal's signals go to. */
   foregroundGroup = 0;

@@ -67,6 +67,7 @@ function orphan(process: Process, child: Process): void {
   while (reaper !== undefined && (!reaper.isSubreaper || reaper.isZombie)) reaper = reaper.parent;
   child.parent = reaper;
   if (reaper === undefined) {
+    child.isOrphan = true;
     if (child.isZombie) reap(child);
     return;
   }

@@ -17,7 +17,7 @@ import { ResourceLimits } from './resource-limits.js';
 import type { Task } from './task.js';
 
 const COMM_LENGTH = 15;
-/** The parent of whoever has none in here: it takes in orphans, and reaps them at once. */
+/** What orphans are told that their parent is. The kernel itself reaps them: no program has to. */
 const INIT_PID = 1;
 
 export class Process {
@@ -29,6 +29,7 @@ export class Process {
   comm = '';
   /** `undefined`: started from outside, or an orphan. */
   parent: Process | undefined;
+  isOrphan = false;
   readonly children = new Set<Process>();
   /** A child ends, stops or goes on. */
   readonly childEvents = new EventSource();
@@ -102,7 +103,7 @@ export class Process {
   }
 
   get parentPid(): number {
-    return this.parent?.pid ?? INIT_PID;
+    return this.parent?.pid ?? (this.isOrphan ? INIT_PID : 0);
   }
 
   get stopped(): boolean {
