@@ -34,6 +34,7 @@ const RECIPES = {
   memory: bare('memory'),
   memory_model: bare('memory_model'),
   native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },
+  processes: { sources: ['processes.c'], flags: ['-O1', ...STATIC] },
   registers: {
     sources: ['registers.c', 'registers_probe.S'],
     flags: ['-O2', '-mgeneral-regs-only', ...BARE],
@@ -41,6 +42,8 @@ const RECIPES = {
   segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
+  threads: { sources: ['threads.c'], flags: ['-O1', '-pthread', ...STATIC] },
+  timers: { sources: ['timers.c'], flags: ['-O1', ...STATIC] },
   unix_sockets: { sources: ['unix_sockets.c'], flags: ['-O1', ...STATIC] },
   wild: bare('wild'),
 } as const satisfies Record<string, Recipe>;
