@@ -22,7 +22,8 @@ int rf_file_area_reserve(struct rf_machine *machine) {
   if (area->host)
     return 0;
   uint64_t memory_chunks = (machine->memory.size + RF_SLOT_CHUNK - 1) / RF_SLOT_CHUNK;
-  uint64_t gpa = RF_GPA_MEMORY + memory_chunks * RF_SLOT_CHUNK;
+  /* A chunk's gap, so that no run of pages to flush begins in the memory and ends in the area. */
+  uint64_t gpa = RF_GPA_MEMORY + (memory_chunks + 1) * RF_SLOT_CHUNK;
   uint64_t first_slot = RF_FIRST_MEMORY_SLOT + memory_chunks;
   uint64_t end = 1ull << machine->physical_bits;
   if (gpa >= end || first_slot >= machine->slot_count)

@@ -5,7 +5,7 @@
  * Guest-physical memory
  *   00_0010_0000  system pages: doorways, exception stubs, IDT, then RF_VCPU_PAGES for each vCPU
  *   01_0000_0000  page tables
- *   10_0000_0000  memory: offset 0 of the memory file
+ *   10_0000_0000  memory: offset 0 of the memory file; host files behind it, after a gap
  *
  * Guest-virtual memory, the same in every address space (the last 512 GiB; PML4 entry 511)
  *   ffff_ffff_8000_0000  system pages, in the order of their physical addresses

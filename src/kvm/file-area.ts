@@ -116,7 +116,7 @@ export class FileArea {
     if (-status === constants.errno.ENOMEM) {
       throw new OutOfMemoryError("the host gives no more mappings; raise 'vm.max_map_count'");
     }
-    throw new PlatformError(`the host does not let the file be mapped: errno ${-status}`);
+    throw new PlatformError(`the host cannot map the file: errno ${-status}`);
   }
 
   #leave(slot: number): void {

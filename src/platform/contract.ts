@@ -92,8 +92,12 @@ export interface AddressSpaceIO {
 /** A virtual address space in which contexts run. */
 export interface AddressSpace extends AddressSpaceIO {
   /**
-   * Maps `range` of the host file `fd`, shared, at `address`, replacing what is mapped there. With `precommit`
-   * host memory is committed when possible. `address` and `range` page-aligned, `range` and `access` not empty.
+   * Maps `range` of the host file `fd`, shared, at `address`, replacing what is mapped there: the memory's, or any
+   * regular file or memfd, for what it is open for. The descriptor may be closed after. An access behind the file's
+   * end raises SIGBUS (BUS_ADRERR), as with mmap(2), and ends a copy. With `precommit` host memory is committed when
+   * possible. `address` and `range` page-aligned, `range` and `access` not empty.
+   * @throws {PlatformError} where it cannot be mapped so: what was mapped is as it was
+   * @throws {OutOfMemoryError} where no memory is left for it: nothing need be mapped in the range any more
    */
   mapFile(
     address: number,
@@ -205,7 +209,14 @@ export interface Platform {
   readonly minUserAddress: number;
   /** First address behind the last mappable one. */
   readonly maxUserAddress: number;
-  /** A new address space; or a promise to await before asking again. */
+  /**
+   * A new address space, with nothing mapped; or a promise to await before asking again.
+   *
+   * `mappingsId` stands for one set of mappings, that of every address space asked for by it: while several live, what
+   * is mapped in one may be in all, and after the last was released the next may have what was mapped in that, or
+   * nothing. So pages must not be freed while they are in a set that will be asked for again: unmap them before the
+   * release, or take another id. The id is held weakly.
+   */
   newAddressSpace(mappingsId?: object): AddressSpace | Promise<void>;
   newContext(): Context;
   readonly memory: Memory;

@@ -227,7 +227,7 @@ describePlatforms('what is no file that can be mapped', (platform) => {
       [openSync('/dev/zero', 'r+'), /a character device/],
       [openSync(file.path, 'a'), /not open for reading/],
       [openSync(file.path, O_PATH), /not open for reading/],
-      [openSync('/proc/self/status', 'r'), /does not let/],
+      [openSync('/proc/self/status', 'r'), /the host cannot map/],
     ] as const;
     for (const [fd, message] of opened) {
       expect(refusal(guest, fd)).toMatchObject({
