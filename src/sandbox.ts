@@ -150,7 +150,7 @@ export class Sandbox implements AsyncDisposable {
     const running = [...this.#running];
     await this.#kernel.killAll();
     await Promise.allSettled(running.map((program) => program.ended));
-    this.#kernel.network.dispose();
+    await this.#kernel.network.dispose();
     this.#fsContext.namespace.dispose();
     if (this.#ownsPlatform) this.#platform.dispose();
   }

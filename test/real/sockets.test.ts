@@ -26,14 +26,19 @@ async function expectSameIn(command: readonly string[], platform: string): Promi
   expectSame(sandboxed, native);
 }
 
+const PROGRAMS = [
+  ['AF_UNIX', [guest('unix_sockets'), '.']],
+  ['AF_INET and AF_INET6', [guest('inet_sockets')]],
+] as const;
+
 describeKvm('sockets on KVM', () => {
-  it('AF_UNIX', async () => {
-    await expectSameIn([guest('unix_sockets'), '.'], 'kvm');
+  it.each(PROGRAMS)('%s', async (_, command) => {
+    await expectSameIn(command, 'kvm');
   });
 });
 
 describe('sockets by ptrace', () => {
-  it('AF_UNIX', async () => {
-    await expectSameIn([guest('unix_sockets'), '.'], 'ptrace');
+  it.each(PROGRAMS)('%s', async (_, command) => {
+    await expectSameIn(command, 'ptrace');
   });
 });

@@ -1,7 +1,9 @@
 /** socket(2): which kind of socket a family, a type and a protocol make. */
 import { Errno } from '../abi/errno.js';
-import { Af, AF_MAX, Sock } from '../abi/socket.js';
+import { Af, AF_MAX, IpProto, Sock } from '../abi/socket.js';
 import type { Actor } from './actor.js';
+import { TcpSocket } from './inet/tcp-socket.js';
+import { UdpSocket } from './inet/udp-socket.js';
 import type { Network } from './network.js';
 import type { Socket, SocketKind } from './socket.js';
 import { UnixConnection } from './unix/unix-connection.js';
@@ -25,6 +27,9 @@ export function createSocket(
   switch (kind.domain) {
     case Af.UNIX:
       return createUnix(network, kind, creator);
+    case Af.INET:
+    case Af.INET6:
+      return createInet(network, kind, creator);
     case Af.PACKET:
       return -Errno.EPERM;
     default:
@@ -46,6 +51,28 @@ function createUnix(network: Network, kind: SocketKind, creator: Creator): UnixS
     case Sock.RAW:
     case Sock.DGRAM:
       return new UnixDatagram(network, { ...kind, type: Sock.DGRAM, protocol: 0 }, creator);
+    default:
+      return -Errno.ESOCKTNOSUPPORT;
+  }
+}
+
+/** Most protocols of IPv4 and IPv6: IPPROTO_MPTCP is beyond those of one byte. */
+const PROTOCOL_MAX = 263;
+
+function createInet(network: Network, kind: SocketKind, creator: Creator): Socket | number {
+  const { type, protocol } = kind;
+  if (protocol < 0 || protocol >= PROTOCOL_MAX) return -Errno.EINVAL;
+  switch (type) {
+    case Sock.STREAM:
+      if (protocol !== 0 && protocol !== IpProto.TCP) return -Errno.EPROTONOSUPPORT;
+      return new TcpSocket(network, kind, creator.credentials.euid);
+    case Sock.DGRAM:
+      // Sockets for ping(8) are for the groups of /proc/sys/net/ipv4/ping_group_range: none.
+      if (protocol === IpProto.ICMP || protocol === IpProto.ICMPV6) return -Errno.EACCES;
+      if (protocol !== 0 && protocol !== IpProto.UDP) return -Errno.EPROTONOSUPPORT;
+      return new UdpSocket(network, kind, creator.credentials.euid);
+    case Sock.RAW:
+      return protocol === 0 ? -Errno.EPROTONOSUPPORT : -Errno.EPERM;
     default:
       return -Errno.ESOCKTNOSUPPORT;
   }

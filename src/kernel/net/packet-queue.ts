@@ -64,9 +64,9 @@ export class PacketQueue {
     return packet;
   }
 
-  /** Removes all, one by one. */
-  *drain(): Generator<Packet> {
-    for (let packet = this.shift(); packet !== undefined; packet = this.shift()) yield packet;
+  /** Removes all; `drop` is told of each. */
+  clear(drop?: (packet: Packet) => void): void {
+    for (let packet = this.shift(); packet !== undefined; packet = this.shift()) drop?.(packet);
   }
 
   values(): Iterable<Packet> {

@@ -6,7 +6,7 @@ import { WaitQueue } from '../fs/wait-queue.js';
 import { Errno } from '../abi/errno.js';
 import { O } from '../abi/fcntl.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
-import { Shut, SocketIoctl, SOL_SOCKET, So } from '../abi/socket.js';
+import { Msg, Shut, SocketIoctl, SOL_SOCKET, So } from '../abi/socket.js';
 import { Mode, type StatRecord } from '../abi/stat.js';
 import type { Task } from '../task/task.js';
 import { type Actor, isPrivileged } from './actor.js';
@@ -100,6 +100,12 @@ export abstract class Socket extends OpenFile {
     const error = this.pendingError;
     this.pendingError = 0;
     return error === 0 ? 0 : -error;
+  }
+
+  /** For datagrams: the end shows only to those who would wait. */
+  protected nothingToReceive(into: Incoming): number {
+    const waits = !this.nonBlocking && (into.request & Msg.DONTWAIT) === 0;
+    return waits && this.ended & RECEIVE_ENDED ? 0 : -Errno.EAGAIN;
   }
 
   setOption(actor: Actor, level: number, name: number, value: Buffer): number {

@@ -215,6 +215,8 @@ export class MessageInbox implements UnixInbox {
   }
 
   clear(): void {
-    for (const { rights = [] } of this.#packets.drain()) drop(rights, this.inFlight);
+    this.#packets.clear(({ rights = [] }) => {
+      drop(rights, this.inFlight);
+    });
   }
 }

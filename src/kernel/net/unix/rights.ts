@@ -24,14 +24,19 @@ export class RightsInFlight {
     this.count -= files.length;
   }
 
+  /** Nothing but messages holds the file. */
+  holdAll(file: OpenFile): boolean {
+    return this.count > 0 && file.references === this.#files.get(file);
+  }
+
   /**
    * Sockets that only messages hold which nobody can receive any more: those that wait in such sockets. What they
    * hold is dropped, which closes them.
    */
   collect(network: Network): void {
     const doubtful = new Set<UnixSocket>();
-    for (const [file, times] of this.#files) {
-      if (file instanceof UnixSocket && file.references === times) doubtful.add(file);
+    for (const file of this.#files.keys()) {
+      if (file instanceof UnixSocket && this.holdAll(file)) doubtful.add(file);
     }
     if (doubtful.size === 0) return;
     const reachable: UnixSocket[] = [];

@@ -101,7 +101,7 @@ export class UnixDatagram extends UnixSocket {
     if (into.request & Msg.OOB) return -Errno.EOPNOTSUPP;
     if (this.inbox.isEmpty) {
       if (this.pendingError !== 0) return this.takeError();
-      return this.ended & RECEIVE_ENDED ? 0 : -Errno.EAGAIN;
+      return this.nothingToReceive(into);
     }
     const count = this.take(sink, into);
     if (!into.peeks) this.#senders.wake();

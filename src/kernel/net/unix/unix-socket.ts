@@ -150,11 +150,16 @@ export abstract class UnixSocket extends Socket {
     this.dropReceived();
   }
 
+  /** Where only messages hold it now, they may be messages that nobody can receive. */
+  override decRef(): void {
+    super.decRef();
+    const { rights } = this.network;
+    if (!this.closed && rights.holdAll(this)) rights.collect(this.network);
+  }
+
   protected override onClose(): void {
-    const hadFiles = this.network.rights.count > 0;
     super.onClose();
     this.network.unixNames.release(this);
     this.dropReceived();
-    if (hadFiles) this.network.rights.collect(this.network);
   }
 }
