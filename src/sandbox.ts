@@ -86,7 +86,7 @@ export class Sandbox implements AsyncDisposable {
       platform,
       trace: options.trace,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
-      ...(options.vcpus === undefined ? {} : { cpuCount: options.vcpus }),
+      cpuCount: platform.vcpus,
       ...(options.onDefect === undefined ? {} : { onDefect: options.onDefect }),
     });
   }

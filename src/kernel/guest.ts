@@ -17,5 +17,5 @@ export type GuestAddressSpace = AddressSpace;
 export type GuestContext = Context;
 export type GuestPlatform = Pick<
   Platform,
-  'newAddressSpace' | 'newContext' | 'minUserAddress' | 'maxUserAddress'
+  'newAddressSpace' | 'newContext' | 'detectsCpuPreemption' | 'minUserAddress' | 'maxUserAddress'
 > & { readonly memory: GuestMemory };

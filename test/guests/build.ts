@@ -40,6 +40,7 @@ const RECIPES = {
     sources: ['registers.c', 'registers_probe.S'],
     flags: ['-O2', '-mgeneral-regs-only', ...BARE],
   },
+  rseq_counters: { sources: ['rseq_counters.c'], flags: ['-O1', '-pthread', ...STATIC] },
   segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),

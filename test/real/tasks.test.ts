@@ -1,8 +1,9 @@
 /** Processes and threads do what they do on Linux. */
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 
 import { guest } from '../guests/build.js';
 import { describeKvm } from '../kvm.js';
+import { readable, runGuest } from './outcome.js';
 import { expectSameAsNative } from './same.js';
 
 const PLATFORMS = ['kvm', 'ptrace'] as const;
@@ -17,6 +18,11 @@ describeKvm('tasks', () => {
 
   it.each(PLATFORMS)('threads: locks, conditions, cancellation, ends on %s', async (platform) => {
     await expectSameAsNative([guest('threads')], { run: ['--platform', platform] });
+  });
+
+  it('counters of each CPU, by the area of the C library for restartable sequences', async () => {
+    const outcome = await runGuest([guest('rseq_counters'), '8', '10000000']);
+    expect(readable(outcome)).toEqual({ status: 0, stdout: '80000000 of 80000000\n', stderr: '' });
   });
 
   it.each(PLATFORMS)('timers on %s', async (platform) => {

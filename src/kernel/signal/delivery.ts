@@ -14,6 +14,7 @@ import {
   Signo,
 } from '../abi/signal.js';
 import { isOrphanedGroup } from '../task/process-group.js';
+import { abortSequence } from '../task/restartable-sequence.js';
 import type { Task } from '../task/task.js';
 import { isRestartable } from './call-restart.js';
 import { defaultAction } from './default-action.js';
@@ -85,6 +86,7 @@ function runHandler(task: Task, info: SignalInfo, action: SignalAction): void {
     if (restart) restartCall(task);
     task.interruptedCall = -1;
   }
+  abortSequence(task);
   const mask = task.savedMask ?? task.blocked;
   const frame = buildFrame(task.registers, {
     info,

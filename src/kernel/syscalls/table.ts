@@ -9,6 +9,7 @@ import { rows as memoryRows } from './memory.js';
 import { rows as processRows } from './process.js';
 import { rows as randomRows } from './random.js';
 import { rows as resourceRows } from './resource.js';
+import { rows as rseqRows } from './rseq.js';
 import type { SyscallRow } from './row.js';
 import { rows as scheduleRows } from './schedule.js';
 import { rows as signalRows } from './signal.js';
@@ -28,6 +29,7 @@ export const rows: readonly SyscallRow[] = [
   ...processRows,
   ...randomRows,
   ...resourceRows,
+  ...rseqRows,
   ...scheduleRows,
   ...signalRows,
   ...signalWaitRows,

@@ -114,5 +114,6 @@ function copyState(task: Task, child: Task, request: CloneRequest): void {
   // A thread that shares memory must not share the stack that handlers run on; a vfork's parent sleeps.
   const sharesStack = hasFlag(flags, CLONE.VM) && !hasFlag(flags, CLONE.VFORK);
   child.alternateStack = sharesStack ? NO_ALTERNATE_STACK : task.alternateStack;
+  if (!hasFlag(flags, CLONE.VM)) child.rseq = task.rseq?.copy();
   if (hasFlag(flags, CLONE.CHILD_CLEARTID)) child.clearChildTid = request.childTid;
 }

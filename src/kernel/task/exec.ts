@@ -39,6 +39,7 @@ export async function execute(task: Task, request: ExecuteRequest): Promise<numb
     process.timers.deletePosix();
     process.actions.resetHandlers();
     task.alternateStack = NO_ALTERNATE_STACK;
+    task.rseq = undefined;
     task.files.closeOnExec();
     process.become(program, env);
     process.hasExecuted = true;

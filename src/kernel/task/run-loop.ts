@@ -7,6 +7,7 @@ import { Signo } from '../abi/signal.js';
 import { deliverSignals } from '../signal/delivery.js';
 import { syscallNumber } from '../syscalls/dispatcher.js';
 import { endTask } from './exit.js';
+import { onPreempted } from './restartable-sequence.js';
 import type { Task } from './task.js';
 
 /** Microseconds that a switch may keep the event loop waiting before the guest goes on without it. */
@@ -22,6 +23,11 @@ const PAGE_FAULT_VECTOR = 14;
 const PAGE_FAULT_PRESENT = 1;
 /** KVM's shadow tables of the deprivileged class have such entries there, now and then. */
 const PAGE_FAULT_RESERVED = 8;
+
+/** The CPU number that the program relies on; -1: on none. */
+function cpuOf(task: Task): number {
+  return task.rseq?.cpu ?? -1;
+}
 
 /** Runs until the thread ends; then gives back what it held. Never rejects. */
 export async function runTask(task: Task): Promise<void> {
@@ -63,7 +69,7 @@ class RunLoop {
         if (task.hasWork) continue;
       }
       const result = this.#synchronous
-        ? task.context.switchSync(task.mm.addressSpace, task.registers, -1, SYNC_BUDGET)
+        ? task.context.switchSync(task.mm.addressSpace, task.registers, cpuOf(task), SYNC_BUDGET)
         : await this.#switchAsync();
       if (result === SwitchResult.Syscall) {
         const pending = this.#syscall();
@@ -73,6 +79,10 @@ class RunLoop {
       } else if (result === SwitchResult.Interrupt) {
         this.#computing = true;
         this.#synchronous = false;
+      } else {
+        // Before anybody else has a turn on this CPU: two who yield to one another here would never get on.
+        onPreempted(task);
+        continue;
       }
       if (task.kernel.runnable > 1) await this.#yield();
       if (++this.#calls % CALLS_PER_LOOK === 0) await this.#turnIfDue();
@@ -85,7 +95,7 @@ class RunLoop {
     task.inGuest = true;
     task.kernel.runnable--;
     try {
-      const result = await task.context.switch(task.mm.addressSpace, task.registers, -1);
+      const result = await task.context.switch(task.mm.addressSpace, task.registers, cpuOf(task));
       // A guest that makes calls in quick succession again is answered the quick way.
       this.#synchronous = !this.#computing && performance.now() - begin < COMPUTING;
       this.#computing = false;

@@ -15,6 +15,7 @@ import { SignalSet } from '../signal/signal-set.js';
 import type { Credentials } from './credentials.js';
 import type { ExitStatus } from './exit-status.js';
 import type { Process } from './process.js';
+import type { RestartableSequence } from './restartable-sequence.js';
 import { Scheduling } from './scheduling.js';
 
 export interface TaskParts {
@@ -59,6 +60,8 @@ export class Task {
   interruptedCall = -1;
   /** Address of struct robust_list_head, as set_robust_list(2) gave it. */
   robustList = 0;
+  /** rseq(2). */
+  rseq: RestartableSequence | undefined;
   /** set_tid_address(2). */
   clearChildTid = 0;
   readonly scheduling: Scheduling;
