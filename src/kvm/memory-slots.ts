@@ -3,7 +3,6 @@
  * mapped into an address space, and keeps it: deleting a slot makes KVM drop everything it has derived.
  */
 import { native, type NativeMachine } from '../host/native.js';
-import { CHUNK_SIZE } from '../memory/file-mapping.js';
 import type { MemoryFile } from '../memory/memory-file.js';
 import { PlatformError } from '../platform/errors.js';
 import type { FileRange } from '../platform/file-range.js';
@@ -20,16 +19,18 @@ export class MemorySlots {
 
   /** The guest-physical address of `range` of the memory file, backed from now on. */
   gpaOf(range: FileRange): number {
-    const last = Math.ceil(range.end / CHUNK_SIZE);
-    for (let chunk = Math.floor(range.start / CHUNK_SIZE); chunk < last; chunk++) {
+    const { slotSize } = native.constants;
+    const last = Math.ceil(range.end / slotSize);
+    for (let chunk = Math.floor(range.start / slotSize); chunk < last; chunk++) {
       if (!this.#backed[chunk]) this.#back(chunk);
     }
     return native.constants.memoryGpa + range.start;
   }
 
   #back(chunk: number): void {
-    const slot = native.constants.firstMemorySlot + chunk;
-    const status = this.#machine.setMemorySlot(slot, chunk * CHUNK_SIZE, CHUNK_SIZE);
+    const { firstMemorySlot, slotSize } = native.constants;
+    const slot = firstMemorySlot + chunk;
+    const status = this.#machine.setMemorySlot(slot, chunk * slotSize, slotSize);
     if (status < 0) throw new PlatformError(`KVM refuses memory slot ${slot}: errno ${-status}`);
     this.#backed[chunk] = true;
   }

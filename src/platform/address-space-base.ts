@@ -47,7 +47,8 @@ export abstract class AddressSpaceBase implements AddressSpace, EnterableSpace {
     precommit: boolean,
   ): void {
     const { start, end } = range;
-    if (!isPageAligned(start) || !isPageAligned(end) || start < 0 || start >= end) {
+    const whole = isPageAligned(start) && isPageAligned(end) && Number.isSafeInteger(end);
+    if (!whole || start < 0 || start >= end) {
       throw new PlatformError(`${formatRange(range)} of a file is not a range of whole pages`);
     }
     this.#checkAddresses(address, end - start);
