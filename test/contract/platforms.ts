@@ -35,16 +35,20 @@ function tables(platform: Platform): number {
 const only = process.env['RINGFENCE_TEST_PLATFORM'];
 const lacking = `left out: this lane is for ${only ?? 'all'}`;
 
+export function platformNamed(name: PlatformUnderTest['name']): PlatformUnderTest {
+  return underTest(name, name === 'kvm' ? createKvmPlatform : createPtracePlatform);
+}
+
 /** Declares a suite once for each platform. */
 export function describePlatforms(
   name: string,
   define: (platform: PlatformUnderTest) => void,
 ): void {
   describeKvm(`${name} [kvm]`, () => {
-    define(underTest('kvm', createKvmPlatform));
+    define(platformNamed('kvm'));
   });
   const skip = only !== undefined && only !== 'ptrace';
   describe.skipIf(skip)(`${name} [ptrace]`, skip ? { meta: { lacking } } : {}, () => {
-    define(underTest('ptrace', createPtracePlatform));
+    define(platformNamed('ptrace'));
   });
 }
