@@ -16,9 +16,10 @@ export function buildHostFeatures(): void {
   const native = readdirSync(join(ROOT, 'native'))
     .filter((name) => name.endsWith('.c'))
     .map((name) => join('native', name));
-  const flags = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-static', '-pthread'];
-  const sources = ['test/lanes/host_features.c', ...native, 'ring0/stub.S'];
-  execFileSync('gcc', [...flags, '-I', ROOT, '-o', HOST_FEATURES, ...sources], {
+  const flags = ['-O2', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-static', '-pthread'];
+  // The registry of contexts is the one part of the native layer's core that is C++.
+  const sources = ['test/lanes/host_features.c', ...native, 'native/interrupts.cc', 'ring0/stub.S'];
+  execFileSync('gcc', [...flags, '-I', ROOT, '-o', HOST_FEATURES, ...sources, '-lstdc++'], {
     cwd: ROOT,
     stdio: 'inherit',
   });
