@@ -276,25 +276,43 @@ int rf_space_unmap(struct rf_space *space, uint64_t address, uint64_t length) {
   return flushed < 0 ? flushed : status;
 }
 
+/*
+ * The leaf that maps `address`, or 0. A vCPU's thread calls it, too, while the machine's own changes tables:
+ * one may have been freed meanwhile and hold entries of another level, so what is read is no address before
+ * it has been looked at.
+ */
+static uint64_t find_leaf(const struct rf_space *space, uint64_t address, unsigned *level) {
+  if (space->root == 0 || address >= 1ull << 47)
+    return 0;
+  uint64_t table = space->root;
+  for (*level = TOP_LEVEL; rf_is_table(table); --*level) {
+    const uint64_t *entries = rf_table_entries(&space->machine->tables, table);
+    uint64_t entry = __atomic_load_n(&entries[index_of(address, *level)], __ATOMIC_RELAXED);
+    if (!(entry & PTE_PRESENT))
+      return 0;
+    if (is_leaf(entry, *level))
+      return entry;
+    table = entry & PTE_ADDRESS;
+  }
+  return 0;
+}
+
+bool rf_space_permits(const struct rf_space *space, uint64_t address, unsigned access) {
+  unsigned level;
+  uint64_t entry = find_leaf(space, address, &level);
+  return entry && (!(access & RF_ACCESS_WRITE) || (entry & PTE_WRITE)) &&
+         (!(access & RF_ACCESS_EXECUTE) || !(entry & PTE_NX));
+}
+
 uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run,
                             bool *guarded) {
-  if (space->root == 0 || address >= 1ull << 47)
+  unsigned level;
+  uint64_t entry = find_leaf(space, address, &level);
+  if (entry == 0 || ((access & RF_ACCESS_WRITE) && !(entry & PTE_WRITE)))
     return NULL;
-  uint64_t table = space->root;
-  for (unsigned level = TOP_LEVEL;; level--) {
-    uint64_t entry = rf_table_entries(&space->machine->tables, table)[index_of(address, level)];
-    if (!(entry & PTE_PRESENT))
-      return NULL;
-    if (!is_leaf(entry, level)) {
-      table = entry & PTE_ADDRESS;
-      continue;
-    }
-    if ((access & RF_ACCESS_WRITE) && !(entry & PTE_WRITE))
-      return NULL;
-    uint64_t within = address & (span_of(level) - 1);
-    *run = span_of(level) - within;
-    return rf_machine_host_address(space->machine, leaf_address(entry, level) + within, *run, guarded);
-  }
+  uint64_t within = address & (span_of(level) - 1);
+  *run = span_of(level) - within;
+  return rf_machine_host_address(space->machine, leaf_address(entry, level) + within, *run, guarded);
 }
 
 static uint32_t count_tables(const struct rf_machine *machine, uint64_t table, unsigned level) {

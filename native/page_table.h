@@ -31,6 +31,9 @@ void rf_space_release(struct rf_space *space);
 uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsigned access, uint64_t *run,
                             bool *guarded);
 
+/* Whether the entries as they are now let the guest access `address` so. From any thread. */
+bool rf_space_permits(const struct rf_space *space, uint64_t address, unsigned access);
+
 /* Fills the machine's entry 511: the system pages, shared by every address space. */
 int rf_map_system_pages(struct rf_machine *machine);
 

@@ -43,6 +43,11 @@ static inline uint32_t rf_table_index(uint64_t gpa) {
   return (uint32_t)((gpa - RF_GPA_TABLES) / RF_PAGE_SIZE);
 }
 
+/* Whether a page of the pool lies at `gpa`. */
+static inline bool rf_is_table(uint64_t gpa) {
+  return gpa >= RF_GPA_TABLES && gpa - RF_GPA_TABLES < RF_TABLE_CHUNKS * RF_TABLE_CHUNK;
+}
+
 static inline uint64_t *rf_table_entries(const struct rf_table_pool *pool, uint64_t gpa) {
   return (uint64_t *)(pool->host + (gpa - RF_GPA_TABLES));
 }

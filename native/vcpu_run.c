@@ -8,6 +8,11 @@
 #define FLAGS_USER 0x244dd5ull
 #define FLAGS_FIXED 0x202ull
 
+/* Bits of a page fault's error code (SDM volume 3, figure 4-12). */
+#define PF_WRITE 2u
+#define PF_RESERVED 8u
+#define PF_FETCH 16u
+
 static bool is_canonical(uint64_t address) { return (uint64_t)((int64_t)(address << 16) >> 16) == address; }
 
 static void load_general(struct kvm_regs *to, const struct user_regs_struct *from) {
@@ -96,9 +101,26 @@ static enum rf_result take_kick(struct rf_vcpu *vcpu, struct rf_context *context
   return RF_SYSCALL;
 }
 
+/*
+ * A page fault that the entries as they are now do not explain: the processor had kept an entry whose rights
+ * have been widened since, or a table that is gone. The fault has made it forget (SDM volume 3,
+ * section 4.10.4.1), so the program goes on.
+ */
+static bool is_spurious(const struct rf_space *space, const struct rf_registers *registers) {
+  uint32_t error_code = registers->error_code;
+  if (registers->vector != VECTOR_PAGE_FAULT || error_code == RF_ERROR_NO_MEMORY ||
+      (error_code & PF_RESERVED))
+    return false;
+  unsigned access = error_code & PF_FETCH   ? RF_ACCESS_EXECUTE
+                    : error_code & PF_WRITE ? RF_ACCESS_WRITE
+                                            : RF_ACCESS_READ;
+  return rf_space_permits(space, registers->fault_address, access);
+}
+
 static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
                                struct rf_registers *registers) {
   bool loaded = false;
+  uint64_t forgiven = UINT64_MAX; /* the same fault twice is none of the processor's memory */
   for (;;) {
     /* In this order: a kick whose flag is not seen here sets immediate_exit after it was cleared. */
     __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
@@ -115,8 +137,14 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
     loaded = true;
     int status = rf_kvm_run(vcpu->fd);
     vcpu->run->kvm_dirty_regs = 0;
-    if (status >= 0)
-      return rf_on_exit(vcpu, space, registers);
+    if (status >= 0) {
+      enum rf_result result = rf_on_exit(vcpu, space, registers);
+      if (result != RF_SIGNAL || registers->fault_address == forgiven || !is_spurious(space, registers))
+        return result;
+      forgiven = registers->fault_address;
+      loaded = false;
+      continue;
+    }
     if (status != -EINTR && status != -EAGAIN && status != -EFAULT)
       return rf_fail(vcpu, status, 0);
     if (must_finish(vcpu))

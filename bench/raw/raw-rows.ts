@@ -28,7 +28,11 @@ interface Floor {
 }
 
 /** kvm_raw is made of the parts of the product that make the machine and run it once. */
-const product = (): readonly string[] => [...files('native', '.c'), ...files('ring0', '.S')];
+const product = (): readonly string[] => [
+  ...files('native', '.c'),
+  'native/interrupts.cc',
+  ...files('ring0', '.S'),
+];
 const nothing = (): readonly string[] => [];
 
 const KVM: Floor = { name: 'kvm.raw', program: 'kvm_raw', sources: product, needsKvm: true };
@@ -50,7 +54,7 @@ function build({ program, sources }: Floor): string {
   if (!existsSync(binary) || statSync(binary).mtimeMs < newest) {
     execFileSync(
       'gcc',
-      ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-I', ROOT, '-pthread', '-o', binary, ...all],
+      ['-O2', '-D_GNU_SOURCE', '-I', ROOT, '-pthread', '-o', binary, ...all, '-lstdc++'],
       { cwd: ROOT, stdio: 'inherit' },
     );
   }

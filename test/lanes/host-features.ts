@@ -1,6 +1,6 @@
 /** `npm run host-features`: what the KVM of this host does where hosts differ. The lanes print it of theirs. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { cacheFolder } from '../guests/build.js';
@@ -10,19 +10,29 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** Path of the program that finds out, relative to the repository. */
 export const HOST_FEATURES = '.cache/lane-programs/host_features';
 
-/** Compiles it, to run on any machine. */
+const files = (folder: string, pattern: RegExp): string[] =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => pattern.test(name))
+    .map((name) => join(folder, name));
+
+/** Compiles it where a source is newer, to run on any machine. */
 export function buildHostFeatures(): void {
   cacheFolder('lane-programs');
-  const native = readdirSync(join(ROOT, 'native'))
-    .filter((name) => name.endsWith('.c'))
-    .map((name) => join('native', name));
-  const flags = ['-O2', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-static', '-pthread'];
-  // The registry of contexts is the one part of the native layer's core that is C++.
-  const sources = ['test/lanes/host_features.c', ...native, 'native/interrupts.cc', 'ring0/stub.S'];
-  execFileSync('gcc', [...flags, '-I', ROOT, '-o', HOST_FEATURES, ...sources, '-lstdc++'], {
+  const native = [...files('native', /\.c$/), 'native/interrupts.cc', 'ring0/stub.S'];
+  const sources = ['test/lanes/host_features.c', ...native];
+  const headers = [...files('native', /\.h$/), ...files('ring0', /\.h$/)];
+  const newest = Math.max(
+    ...[...sources, ...headers].map((file) => statSync(join(ROOT, file)).mtimeMs),
+  );
+  const binary = join(ROOT, HOST_FEATURES);
+  if (existsSync(binary) && statSync(binary).mtimeMs > newest) return;
+  const flags = ['-O2', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-static', '-pthread', '-I', ROOT];
+  const unfinished = `${binary}.${process.pid}`;
+  execFileSync('gcc', [...flags, '-o', unfinished, ...sources, '-lstdc++'], {
     cwd: ROOT,
     stdio: 'inherit',
   });
+  renameSync(unfinished, binary);
 }
 
 if (process.argv[1] === import.meta.filename) {

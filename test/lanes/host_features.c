@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -157,6 +158,25 @@ static void show_state(void) {
   say("a selector loaded in ring 3", registers.user.ds == RF_SEL_USER_SS ? "is told" : "is not told");
 }
 
+/* As a processor would fault that remembers what an entry was: the exception is injected. */
+static void show_spurious_fault(void) {
+  struct rf_registers registers = {0};
+  struct kvm_vcpu_events events;
+  RUN(&registers, 0x90);
+  check(ioctl(vcpu.fd, KVM_GET_VCPU_EVENTS, &events) < 0 ? -errno : 0, "KVM_GET_VCPU_EVENTS");
+  events.exception.injected = 1;
+  events.exception.nr = 14;
+  events.exception.has_error_code = 1;
+  events.exception.error_code = 7; /* a write, in ring 3, of a page that is present */
+  check(ioctl(vcpu.fd, KVM_SET_VCPU_EVENTS, &events) < 0 ? -errno : 0, "KVM_SET_VCPU_EVENTS");
+  vcpu.run->s.regs.sregs.cr2 = CODE_ADDRESS;
+  check(rf_kvm_set_sregs(vcpu.fd, &vcpu.run->s.regs.sregs), "KVM_SET_SREGS");
+  registers.user.rip = CODE_ADDRESS;
+  enum rf_result result = rf_vcpu_run(&vcpu, &context, &space, &registers, -1);
+  say("a write fault that nothing explains",
+      result == RF_SYSCALL ? "is forgiven" : outcome(result, &registers));
+}
+
 static void show_large_pages(void) {
   int fd = memfd_create("host-features", MFD_CLOEXEC);
   check(fd < 0 || ftruncate(fd, (off_t)GIB) < 0 ? -errno : 0, "memfd");
@@ -263,6 +283,7 @@ int main(int argc, char **argv) {
   show_processor();
   show_instructions();
   show_state();
+  show_spurious_fault();
   show_large_pages();
   show_prices();
   show_ends();

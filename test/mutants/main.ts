@@ -47,7 +47,7 @@ function checkBaseline(tree: Tree, mutants: readonly Mutant[]): void {
 function judge(tree: Tree, mutant: Mutant): string | undefined {
   tree.breakBy(mutant);
   const { ok, output } = runTests(tree, mutant.lane, mutant.tests);
-  tree.mend(mutant);
+  tree.mend();
   return ok ? undefined : catcher(output);
 }
 

@@ -50,6 +50,14 @@ const FLUSHES: readonly Mutant[] = [
     tests: ['kvm/page-table'],
   },
   {
+    name: 'a fault by what the processor remembers is reported',
+    file: 'native/vcpu_run.c',
+    text: '|| !is_spurious(space, registers)',
+    replacement: '|| (is_spurious(space, registers), true)',
+    lane: 'this host',
+    tests: ['kvm/spurious-fault'],
+  },
+  {
     name: 'an address space does not change with its context',
     file: 'native/vcpu_run.c',
     text: 'bool same = sregs->cr3 == root && same_segments(sregs, user);',

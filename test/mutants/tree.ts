@@ -15,6 +15,8 @@ export interface Run {
 }
 
 export class Tree {
+  #mend = (): void => undefined;
+
   constructor(readonly folder: string) {
     const files = execFileSync(
       'git',
@@ -47,17 +49,21 @@ export class Tree {
   /** @throws where the text to replace is not there once, or what takes its place does not compile */
   breakBy(mutant: Mutant): void {
     const path = join(this.folder, mutant.file);
-    const parts = readFileSync(path, 'utf8').split(mutant.text);
+    const whole = readFileSync(path, 'utf8');
+    const parts = whole.split(mutant.text);
     if (parts.length !== 2) {
       const found = `${parts.length - 1} times in ${mutant.file}`;
       throw new Error(`mutant "${mutant.name}": its text is found ${found}; bring it up to date`);
     }
+    this.#mend = () => {
+      writeFileSync(path, whole);
+    };
     writeFileSync(path, parts.join(mutant.replacement));
     this.buildNative();
   }
 
-  mend(mutant: Mutant): void {
-    cpSync(join(ROOT, mutant.file), join(this.folder, mutant.file));
+  mend(): void {
+    this.#mend();
   }
 
   run(seconds: number, command: string, ...args: readonly string[]): Run {
