@@ -5,6 +5,7 @@
 #include "vcpu.h"
 
 /* Exception vectors (SDM volume 3, table 6-1). */
+#define VECTOR_DEBUG 1
 #define VECTOR_INVALID_OPCODE 6
 #define VECTOR_GENERAL_PROTECTION 13
 #define VECTOR_PAGE_FAULT 14

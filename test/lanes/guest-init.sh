@@ -30,4 +30,6 @@ export PATH=/usr/local/bin:/usr/bin:/usr/sbin
 cd /repository
 $box sh /command
 echo "lane: status $?"
+# What has been written takes its time on a serial line.
+$box sleep 2
 $box poweroff -f

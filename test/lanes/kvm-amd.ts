@@ -51,7 +51,7 @@ function start({ image, initramfs, tools }: Parts): Machine {
       ...['-no-reboot', '-kernel', image, '-initrd', initramfs],
       ...Object.entries(SHARES).flatMap(share),
       '-append',
-      `console=ttyS0 ignore_loglevel oops=panic panic=-1 mitigations=off kvm-amd.npt=${values.npt}`,
+      `console=ttyS0,115200 ignore_loglevel oops=panic panic=-1 mitigations=off kvm-amd.npt=${values.npt}`,
     ],
     {
       env: {

@@ -26,7 +26,7 @@ const LEFT_OUT = [
   ),
 ];
 const PARAMETERS =
-  'console=ttyS0 quiet oops=panic panic=-1 mitigations=off nokaslr tsc=reliable clearcpuid=aperfmperf';
+  'console=ttyS0,115200 quiet oops=panic panic=-1 mitigations=off nokaslr tsc=reliable clearcpuid=aperfmperf';
 
 const { values, positionals } = parseArgs({
   options: { timeout: { type: 'string', default: '2400' } },

@@ -19,17 +19,18 @@ const FLUSHES: readonly Mutant[] = [
   {
     name: 'no flush of a range',
     file: 'native/machine.c',
-    text: 'madvise(machine->memory.slot + (gpa - RF_GPA_MEMORY), length, MADV_DONTNEED);',
-    replacement: '(void)length;',
+    text: 'if (!slot || madvise(slot, length, MADV_DONTNEED) == 0)',
+    replacement: 'if (!slot || length > 0)',
     lane: 'this host',
     tests: ['contract/page-table'],
   },
   {
     name: 'no flush of everything',
     file: 'native/machine.c',
-    text: `  rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, 0);
-  rf_kvm_set_slot(machine->vm, SLOT_FLUSH, GPA_FLUSH, machine->flush_page, RF_PAGE_SIZE);`,
-    replacement: '  (void)machine;',
+    text: 'int status = machine->flush_slot ? 0 : set_flush_slot(machine, true);',
+    replacement: `if (machine->flush_slot)
+    return 0;
+  int status = set_flush_slot(machine, true);`,
     lane: 'this host',
     tests: ['contract/page-table'],
   },
