@@ -23,9 +23,10 @@ import { maxFrameSize } from './signal/signal-frame.js';
 import { createDispatcher, type Dispatcher } from './syscalls/dispatcher.js';
 import { syscallTable } from './syscalls/table.js';
 import { hostCredentials, type Credentials } from './task/credentials.js';
-import { membersOf, signalGroup } from './task/process-group.js';
 import { Process } from './task/process.js';
 import { KernelMemory } from './fs/kernel-memory.js';
+import { HostTerminal } from './fs/tty/host-terminal.js';
+import { Terminals } from './fs/tty/terminals.js';
 import { Network } from './net/network.js';
 import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
 import { runTask } from './task/run-loop.js';
@@ -90,8 +91,8 @@ export class Kernel {
   readonly #credentials: Credentials;
   #lastPid = 0;
   #onIdle: (() => void) | undefined;
-  /** Process group that a terminal's signals go to. */
-  foregroundGroup = 0;
+  /** Where keys and signals of the host's go to. */
+  readonly hostTerminal = new HostTerminal(this);
 
   constructor(readonly options: KernelOptions) {
     this.platform = options.platform;
@@ -144,7 +145,7 @@ export class Kernel {
     this.processes.set(process.pid, process);
     this.tasks.set(task.tid, task);
     process.tasks.add(task);
-    this.foregroundGroup = process.processGroup;
+    this.hostTerminal.attach(process, request.files);
     this.tracer?.started(task, path, request.argv, request.env);
     void runTask(task);
     return task;
@@ -195,7 +196,7 @@ export class Kernel {
 
   /** What a terminal does with Ctrl-C and the like: a signal to the foreground process group. */
   signalForeground(signo: number): void {
-    signalGroup(this, this.foregroundGroup, signo);
+    this.hostTerminal.signalForeground(signo);
   }
 
   /** A number that no task, process, group or session has; -EAGAIN where there are too many tasks. */
@@ -220,13 +221,7 @@ export class Kernel {
 
   /** The leader of a session has ended: its terminal's foreground group is hung up (credentials(7)). */
   onSessionEnded(leader: Process): void {
-    const group = this.foregroundGroup;
-    if (group === 0 || group === leader.processGroup) return;
-    for (const process of membersOf(this, group)) {
-      if (process.session !== leader.session) continue;
-      process.sendSignal(Signo.SIGHUP);
-      process.sendSignal(Signo.SIGCONT);
-    }
+    Terminals.of(this).sessionEnded(leader);
   }
 
   /** Kills whatever runs, and waits until all of it has ended. */

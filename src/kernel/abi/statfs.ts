@@ -6,6 +6,7 @@ export const FsMagic = {
   Tmpfs: 0x01021994,
   Proc: 0x9fa0,
   Sysfs: 0x62656572,
+  Devpts: 0x1cd1,
   Pipefs: 0x50495045,
   AnonInode: 0x09041934,
 } as const;

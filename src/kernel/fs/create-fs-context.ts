@@ -10,6 +10,7 @@ import { Walk } from './path-walk.js';
 import { ProcFs } from './proc/procfs.js';
 import { SysFs } from './proc/sysfs.js';
 import { Tmpfs } from './tmpfs.js';
+import { DevPts } from './tty/devpts.js';
 
 export interface Bind {
   /** Directory of the host. */
@@ -37,7 +38,9 @@ export function createFsContext(options: FsContextOptions): FsContext {
   });
   try {
     const devices = new Tmpfs(memory, kernelDevice(5), { type: 'devtmpfs', mode: 0o755 });
-    populateDevices(namespace.mountAt('/dev', devices), devices);
+    const devpts = new DevPts(memory);
+    populateDevices(namespace.mountAt('/dev', devices), devices, devpts);
+    devpts.mount = namespace.mountAt('/dev/pts', devpts);
     namespace.mountAt('/proc', new ProcFs(namespace), { noExecute: true, source: 'proc' });
     namespace.mountAt('/sys', new SysFs(), { readOnly: true });
     namespace.mountAt('/dev/shm', new Tmpfs(memory, SHM_DEVICE));

@@ -3,6 +3,7 @@ import { hostFiles } from '../../host/host-files.js';
 import { watchHostFd } from '../../host/host-watch.js';
 import { Errno } from '../abi/errno.js';
 import { O } from '../abi/fcntl.js';
+import { Signo } from '../abi/signal.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { encodeDevice, Mode, StatRecord } from '../abi/stat.js';
 import { Ioctl, TERMIOS_SIZE } from '../abi/termios.js';
@@ -10,6 +11,7 @@ import type { Task } from '../task/task.js';
 import { hostDescriptors } from './host-descriptors.js';
 import { OpenFile } from './open-file.js';
 import { hostTerminalIoctl } from './terminal-ioctl.js';
+import { Terminals } from './tty/terminals.js';
 
 const NULL_DEVICE = encodeDevice(1, 3);
 /** Flags of a host description that the guest may see. */
@@ -44,7 +46,14 @@ export class HostStdio extends OpenFile {
     return !this.#isRegular && !isNullDevice(this);
   }
 
-  override read(dst: Uint8Array): number {
+  override read(dst: Uint8Array, task?: Task): number {
+    if (this.isTerminal && task !== undefined) {
+      const tty = Terminals.of(task.kernel).find(task.process);
+      const error = tty?.checkForeground(task, Signo.SIGTTIN) ?? 0;
+      if (error < 0) {
+        return error;
+      }
+    }
     if (this.#unread !== undefined) {
       return this.#readAgain(dst, this.#unread);
     }

@@ -1,9 +1,11 @@
 /** Terminal requests on a host terminal (ioctl_tty(2)). */
 import { hostFiles } from '../../host/host-files.js';
 import { Errno } from '../abi/errno.js';
+import { Signo } from '../abi/signal.js';
 import { Ioctl, TERMIOS2_SIZE, TERMIOS_SIZE, WINSIZE_SIZE } from '../abi/termios.js';
 import type { Task } from '../task/task.js';
 import type { HostStdio } from './host-stdio.js';
+import { jobControlIoctl } from './tty/job-control.js';
 
 /** Bytes that the request gives. */
 const GETS = new Map<number, number>([
@@ -28,9 +30,6 @@ const SETS = new Map<number, number>([
 /** Requests whose argument is a number. */
 const PLAIN = new Set<number>([Ioctl.TCSBRK, Ioctl.TCSBRKP, Ioctl.TCXONC, Ioctl.TCFLSH]);
 
-/** Foreground process groups that the guest set, in its own numbers; the host's are not the guest's business. */
-let foregroundGroup = 0;
-
 export function hostTerminalIoctl(
   file: HostStdio,
   task: Task,
@@ -48,6 +47,10 @@ export function hostTerminalIoctl(
   }
   const bytesIn = SETS.get(request);
   if (bytesIn !== undefined) {
+    const error = changes(request) ? checkChange(task) : 0;
+    if (error < 0) {
+      return error;
+    }
     const bytes = new Uint8Array(bytesIn);
     const copied = task.mm.copyIn(argument, bytes);
     return copied < bytesIn ? -Errno.EFAULT : hostFiles.ioctlFd(file.hostFd, request, bytes);
@@ -55,40 +58,17 @@ export function hostTerminalIoctl(
   if (PLAIN.has(request)) {
     return hostFiles.ioctlFd(file.hostFd, request, argument | 0);
   }
-  return jobControl(task, request, argument);
+  // Sessions and groups are the guest's own: the host's are not its business.
+  return jobControlIoctl(task.kernel.hostTerminal, task, request, argument) ?? -Errno.ENOTTY;
 }
 
-function jobControl(task: Task, request: number, argument: number): number {
-  const { process } = task;
-  switch (request) {
-    case Ioctl.TIOCGPGRP:
-      return give(task, argument, int(foregroundGroup || process.processGroup));
-    case Ioctl.TIOCGSID:
-      return give(task, argument, int(process.session));
-    case Ioctl.TIOCSPGRP: {
-      const bytes = new Uint8Array(4);
-      if (task.mm.copyIn(argument, bytes) < bytes.length) {
-        return -Errno.EFAULT;
-      }
-      const group = new DataView(bytes.buffer).getInt32(0, true);
-      if (group < 0) {
-        return -Errno.EINVAL;
-      }
-      foregroundGroup = group;
-      return 0;
-    }
-    case Ioctl.TIOCSCTTY:
-    case Ioctl.TIOCNOTTY:
-      return 0;
-    default:
-      return -Errno.ENOTTY;
-  }
+function changes(request: number): boolean {
+  return request !== Ioctl.TIOCSWINSZ;
 }
 
-function int(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value, true);
-  return bytes;
+/** A program in the background may not change the settings. */
+function checkChange(task: Task): number {
+  return task.kernel.hostTerminal.checkForeground(task, Signo.SIGTTOU);
 }
 
 function give(task: Task, address: number, bytes: Uint8Array): number {

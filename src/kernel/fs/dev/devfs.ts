@@ -6,6 +6,7 @@ import { MemoryDirectory } from '../memory-directory.js';
 import { MemoryNode } from '../memory-inode.js';
 import type { Mount } from '../mount.js';
 import type { Tmpfs } from '../tmpfs.js';
+import { type DevPts, MultiplexerNode } from '../tty/devpts.js';
 import { behaviours, type DeviceBehaviour, DeviceNode, TerminalNode } from './devices.js';
 
 /** Name, major, minor (Linux's Documentation/admin-guide/devices.txt), behaviour. */
@@ -27,7 +28,7 @@ const LINKS: readonly (readonly [string, string])[] = [
 const TTY_GROUP = 5;
 const owner = { uid: 0, gid: 0 };
 
-export function populateDevices(mount: Mount, fs: Tmpfs): void {
+export function populateDevices(mount: Mount, fs: Tmpfs, devpts: DevPts): void {
   const { root } = mount;
   const { store } = fs;
   const character = Mode.S_IFCHR | 0o666;
@@ -37,6 +38,8 @@ export function populateDevices(mount: Mount, fs: Tmpfs): void {
   }
   const terminal = { mode: character, uid: 0, gid: TTY_GROUP, device: encodeDevice(5, 0) };
   put(root, 'tty', new TerminalNode(store, terminal));
+  const multiplexer = { ...terminal, device: encodeDevice(5, 2) };
+  put(root, 'ptmx', new MultiplexerNode(store, multiplexer, devpts));
   for (const [name, target] of LINKS) {
     put(root, name, new MemoryNode(store, { mode: Mode.S_IFLNK | 0o777, ...owner, target }));
   }

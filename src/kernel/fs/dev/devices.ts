@@ -4,13 +4,13 @@ import { Errno } from '../../abi/errno.js';
 import { Whence } from '../../abi/fcntl.js';
 import type { StatRecord } from '../../abi/stat.js';
 import type { Caller } from '../caller.js';
-import { hostDescriptors } from '../host-descriptors.js';
-import { HostStdio, openHostStdio } from '../host-stdio.js';
 import type { NewNode } from '../inode.js';
 import type { Location } from '../location.js';
 import { MemoryNode } from '../memory-inode.js';
 import type { MemoryStore } from '../memory-store.js';
 import { OpenFile } from '../open-file.js';
+import { taskOf } from '../tty/devpts.js';
+import { Terminals } from '../tty/terminals.js';
 
 /** How a device reads and writes. */
 export interface DeviceBehaviour {
@@ -102,20 +102,11 @@ export class DeviceNode extends MemoryNode {
   }
 }
 
-/** /dev/tty: the terminal among the standard descriptors; without one there is no controlling terminal. */
+/** /dev/tty: the controlling terminal of whoever opens it. */
 export class TerminalNode extends MemoryNode {
-  override open(_location: Location, flags: number, caller: Caller): OpenFile | number {
-    for (const fd of [0, 1, 2]) {
-      const file = caller.files?.get(fd);
-      if (file instanceof HostStdio && file.isTerminal) {
-        if (!hostDescriptors.available) {
-          return -Errno.ENFILE;
-        }
-        const own = openHostStdio(file.hostFd);
-        own.flags = flags & (own.flags | ~3);
-        return own;
-      }
-    }
-    return -Errno.ENXIO;
+  override open(location: Location, flags: number, caller: Caller): OpenFile | number {
+    const task = taskOf(caller);
+    const terminal = task && Terminals.of(task.kernel).find(task.process);
+    return terminal?.reopen(flags, location) ?? -Errno.ENXIO;
   }
 }
