@@ -31,14 +31,33 @@ const PROGRAMS = [
   ['AF_INET and AF_INET6', [guest('inet_sockets')]],
 ] as const;
 
+/** A network namespace with nothing in it is what a sandbox shows. */
+const ownNetwork = ['unshare', '--map-root-user', '--net'];
+const canUnshare = (await run([...ownNetwork, 'true'])).status === 0;
+
+async function expectSameDevices(platform: string): Promise<void> {
+  const native = await run([...ownNetwork, guest('interfaces')]);
+  const sandboxed = await runGuest([guest('interfaces')], { run: ['--platform', platform] });
+  expect(native.status).toBe(0);
+  expectSame(sandboxed, native);
+}
+
 describeKvm('sockets on KVM', () => {
   it.each(PROGRAMS)('%s', async (_, command) => {
     await expectSameIn(command, 'kvm');
+  });
+
+  it.skipIf(!canUnshare)('network devices', async () => {
+    await expectSameDevices('kvm');
   });
 });
 
 describe('sockets by ptrace', () => {
   it.each(PROGRAMS)('%s', async (_, command) => {
     await expectSameIn(command, 'ptrace');
+  });
+
+  it.skipIf(!canUnshare)('network devices', async () => {
+    await expectSameDevices('ptrace');
   });
 });

@@ -4,6 +4,7 @@ import { Af, AF_MAX, IpProto, Sock } from '../abi/socket.js';
 import type { Actor } from './actor.js';
 import { TcpSocket } from './inet/tcp-socket.js';
 import { UdpSocket } from './inet/udp-socket.js';
+import { NetlinkSocket } from './netlink/netlink-socket.js';
 import type { Network } from './network.js';
 import type { Socket, SocketKind } from './socket.js';
 import { UnixConnection } from './unix/unix-connection.js';
@@ -30,6 +31,8 @@ export function createSocket(
     case Af.INET:
     case Af.INET6:
       return createInet(network, kind, creator);
+    case Af.NETLINK:
+      return createNetlink(network, kind);
     case Af.PACKET:
       return -Errno.EPERM;
     default:
@@ -59,6 +62,8 @@ function createUnix(network: Network, kind: SocketKind, creator: Creator): UnixS
 /** Most protocols of IPv4 and IPv6: IPPROTO_MPTCP is beyond those of one byte. */
 const PROTOCOL_MAX = 263;
 
+const DATAGRAM_PROTOCOLS: ReadonlySet<number> = new Set([IpProto.UDP, IpProto.UDPLITE]);
+
 function createInet(network: Network, kind: SocketKind, creator: Creator): Socket | number {
   const { type, protocol } = kind;
   if (protocol < 0 || protocol >= PROTOCOL_MAX) return -Errno.EINVAL;
@@ -69,13 +74,23 @@ function createInet(network: Network, kind: SocketKind, creator: Creator): Socke
     case Sock.DGRAM:
       // Sockets for ping(8) are for the groups of /proc/sys/net/ipv4/ping_group_range: none.
       if (protocol === IpProto.ICMP || protocol === IpProto.ICMPV6) return -Errno.EACCES;
-      if (protocol !== 0 && protocol !== IpProto.UDP) return -Errno.EPROTONOSUPPORT;
-      return new UdpSocket(network, kind, creator.credentials.euid);
+      if (protocol !== 0 && !DATAGRAM_PROTOCOLS.has(protocol)) return -Errno.EPROTONOSUPPORT;
+      return new UdpSocket(
+        network,
+        { ...kind, protocol: protocol || IpProto.UDP },
+        creator.credentials.euid,
+      );
     case Sock.RAW:
       return protocol === 0 ? -Errno.EPROTONOSUPPORT : -Errno.EPERM;
     default:
       return -Errno.ESOCKTNOSUPPORT;
   }
+}
+
+function createNetlink(network: Network, kind: SocketKind): Socket | number {
+  if (kind.type !== Sock.RAW && kind.type !== Sock.DGRAM) return -Errno.ESOCKTNOSUPPORT;
+  // NETLINK_ROUTE is 0.
+  return kind.protocol === 0 ? new NetlinkSocket(network, kind) : -Errno.EPROTONOSUPPORT;
 }
 
 /** socketpair(2): only AF_UNIX knows it. */

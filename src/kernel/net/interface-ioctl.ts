@@ -76,7 +76,13 @@ const NAMED: ReadonlySet<number> = new Set([
   SocketIoctl.SIOCGIFTXQLEN,
 ]);
 
+/** SIOCSIFFLAGS, SIOCSIFADDR and the others that change a device. */
+const SETTERS: ReadonlySet<number> = new Set([
+  0x890b, 0x890c, 0x8914, 0x8916, 0x8918, 0x891a, 0x891c, 0x891e, 0x8922, 0x8923, 0x8924,
+]);
+
 export function interfaceIoctl(task: Task, request: number, argument: number): number {
+  if (SETTERS.has(request)) return -Errno.EPERM;
   if (request === SocketIoctl.SIOCGIFCONF) return listInterfaces(task, argument);
   if (request !== SocketIoctl.SIOCGIFNAME && !NAMED.has(request)) return -Errno.ENOTTY;
   const bytes = Buffer.alloc(IFREQ_SIZE);

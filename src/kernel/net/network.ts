@@ -1,4 +1,5 @@
 /** The network of one sandbox: its names, its ports, and every socket that is open. */
+import { IpProto } from '../abi/socket.js';
 import type { KernelMemory } from '../fs/kernel-memory.js';
 import type { HostNetwork } from './host-network.js';
 import { covers, type Endpoint } from './inet/ip-address.js';
@@ -17,6 +18,9 @@ export class Network {
   readonly rights = new RightsInFlight();
   readonly tcpPorts = new PortTable();
   readonly udpPorts = new PortTable();
+  readonly #udpLitePorts = new PortTable();
+  /** Of netlink sockets. */
+  readonly netlinkPorts = new Set<number>();
   readonly #sockets = new Set<Socket>();
 
   constructor(
@@ -56,10 +60,15 @@ export class Network {
     return pickBest(candidates);
   }
 
+  /** Ports of UDP, or of UDP-Lite (udplite(7)). */
+  datagramPorts(protocol: number): PortTable {
+    return protocol === IpProto.UDPLITE ? this.#udpLitePorts : this.udpPorts;
+  }
+
   /** The socket that a packet is for. */
-  findReceiver(to: Endpoint, from: Endpoint): UdpSocket | undefined {
+  findReceiver(ports: PortTable, to: Endpoint, from: Endpoint): UdpSocket | undefined {
     const candidates: { socket: UdpSocket; score: number }[] = [];
-    for (const socket of this.udpPorts.at(to.port)) {
+    for (const socket of ports.at(to.port)) {
       if (!(socket instanceof UdpSocket)) continue;
       const score = socket.match(to, from);
       if (score >= 0) candidates.push({ socket, score });
@@ -68,8 +77,8 @@ export class Network {
   }
 
   /** The sockets that have joined a multicast group. */
-  *membersOf(to: Endpoint): Generator<UdpSocket> {
-    for (const socket of [...this.udpPorts.at(to.port)]) {
+  *membersOf(ports: PortTable, to: Endpoint): Generator<UdpSocket> {
+    for (const socket of [...ports.at(to.port)]) {
       if (!(socket instanceof UdpSocket) || !socket.groups.has(to.address)) continue;
       if (covers(socket.local.address, socket.only6, to.address)) yield socket;
     }

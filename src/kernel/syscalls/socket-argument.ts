@@ -1,8 +1,10 @@
 /** Arguments of the socket calls: descriptors, and addresses in guest memory. */
 import { Errno } from '../abi/errno.js';
+import { MAX_RW_COUNT } from '../abi/fcntl.js';
 import { ADDRESS_MAX } from '../abi/socket.js';
 import { Socket } from '../net/socket.js';
 import type { Task } from '../task/task.js';
+import type { Segment } from './file-slices.js';
 import { usableFile } from './file-descriptor-argument.js';
 
 const INT_SIZE = 4;
@@ -19,6 +21,12 @@ export function readAddress(task: Task, address: number, length: number): Buffer
   if (length < 0 || length > ADDRESS_MAX) return -Errno.EINVAL;
   const bytes = Buffer.alloc(length);
   return task.mm.read(address, bytes) ? bytes : -Errno.EFAULT;
+}
+
+/** A buffer that reaches out of the user half is refused before anything else of it is looked at. */
+export function bufferOf(task: Task, address: number, length: number): Segment[] | number {
+  if (address + length > task.mm.layout.top) return -Errno.EFAULT;
+  return [{ address, length: Math.min(length, MAX_RW_COUNT) }];
 }
 
 /** The int at `address`; undefined where there is none. */

@@ -1,7 +1,6 @@
 /** recvfrom(2), recvmsg(2), recvmmsg(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { MAX_RW_COUNT } from '../abi/fcntl.js';
 import { Msg } from '../abi/socket.js';
 import { Incoming } from '../net/message.js';
 import type { Socket } from '../net/socket.js';
@@ -11,7 +10,7 @@ import { readTimespec } from '../time/timespec.js';
 import { MMSGHDR_LENGTH, MMSGHDR_SIZE, readHeader, writeHeader } from './message-header.js';
 import type { MessageHeader } from './message-header.js';
 import type { SyscallResult, SyscallRow } from './row.js';
-import { giveAddress, socketOf, writeInt } from './socket-argument.js';
+import { bufferOf, giveAddress, socketOf, writeInt } from './socket-argument.js';
 import { writeControl } from './socket-control.js';
 import { MESSAGES_MAX } from './socket-send.js';
 import { receiveSegments } from './socket-transfer.js';
@@ -19,7 +18,8 @@ import { receiveSegments } from './socket-transfer.js';
 function sysRecvfrom(task: Task, args: Registers): SyscallResult {
   const socket = socketOf(task, args.argumentInt(0));
   if (typeof socket === 'number') return socket;
-  const length = Math.min(args.argument(2), MAX_RW_COUNT);
+  const segments = bufferOf(task, args.argument(1), args.argument(2));
+  if (typeof segments === 'number') return segments;
   const into = new Incoming(args.argumentUint(3));
   const [name, nameLength] = [args.argument(4), args.argument(5)];
   const finish = (count: number): number => {
@@ -29,7 +29,7 @@ function sysRecvfrom(task: Task, args: Registers): SyscallResult {
     const error = giveAddress(task, address, name, nameLength);
     return error < 0 ? error : count;
   };
-  const result = receiveSegments(task, socket, [{ address: args.argument(1), length }], into);
+  const result = receiveSegments(task, socket, segments, into);
   return typeof result === 'number' ? finish(result) : result.then(finish);
 }
 

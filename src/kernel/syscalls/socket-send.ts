@@ -1,13 +1,12 @@
 /** sendto(2), sendmsg(2), sendmmsg(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { MAX_RW_COUNT } from '../abi/fcntl.js';
 import type { Outgoing } from '../net/message.js';
 import type { Socket } from '../net/socket.js';
 import type { Task } from '../task/task.js';
 import { MMSGHDR_LENGTH, MMSGHDR_SIZE, readHeader } from './message-header.js';
 import type { SyscallResult, SyscallRow } from './row.js';
-import { readAddress, socketOf, writeInt } from './socket-argument.js';
+import { bufferOf, readAddress, socketOf, writeInt } from './socket-argument.js';
 import { dropControl, readControl } from './socket-control.js';
 import { sendSegments } from './socket-transfer.js';
 
@@ -17,8 +16,8 @@ export const MESSAGES_MAX = 1024;
 function sysSendto(task: Task, args: Registers): SyscallResult {
   const socket = socketOf(task, args.argumentInt(0));
   if (typeof socket === 'number') return socket;
-  const length = Math.min(args.argument(2), MAX_RW_COUNT);
-  const segments = [{ address: args.argument(1), length }];
+  const segments = bufferOf(task, args.argument(1), args.argument(2));
+  if (typeof segments === 'number') return segments;
   const flags = args.argumentUint(3);
   const name = args.argument(4);
   if (name === 0) return sendSegments(task, socket, segments, { flags });

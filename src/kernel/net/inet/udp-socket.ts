@@ -3,33 +3,32 @@ import { Errno } from '../../abi/errno.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../../abi/poll.js';
 import { Af, IpOption, IpProto, Ipv6Option, Msg, So } from '../../abi/socket.js';
 import type { Actor } from '../actor.js';
-import { LOOPBACK_INDEX } from '../interface-ioctl.js';
-import { type ControlMessage, type Incoming, type Outgoing, takeMessage } from '../message.js';
+import { type Incoming, type Outgoing, takeMessage } from '../message.js';
 import type { Sink, Source } from '../message.js';
 import type { Network } from '../network.js';
 import { PACKET_OVERHEAD, PacketQueue } from '../packet-queue.js';
 import { halvesOf, RECEIVE_ENDED, SEND_ENDED, type SocketKind } from '../socket.js';
+import { controlFor, type Datagram, type Wishes, wishesOf } from './datagram.js';
 import { DEFAULT_HOPS } from './inet-options.js';
 import { InetSocket } from './inet-socket.js';
 import {
-  bytesOf,
   covers,
   encodeEndpoint,
   type Endpoint,
   familyOf,
-  fromIpv4,
   type IpAddress,
   isAny,
   isBroadcast,
   isLoopback,
   isMulticast,
   isV4,
-  mappedBytes,
   parseEndpoint,
 } from './ip-address.js';
 
 const LARGEST_4 = 65507;
 const LARGEST_6 = 65527;
+/** UDPLITE_SEND_CSCOV and UDPLITE_RECV_CSCOV. */
+const COVERAGE: ReadonlySet<number> = new Set([10, 11]);
 
 /** A way out of the sandbox for one socket. */
 export interface UdpOutlet {
@@ -43,7 +42,7 @@ export class UdpSocket extends InetSocket {
   #portChosen = false;
 
   constructor(network: Network, kind: SocketKind, uid: number) {
-    super(network, { ...kind, protocol: IpProto.UDP }, uid, network.udpPorts);
+    super(network, kind, uid, network.datagramPorts(kind.protocol));
     this.#packets = new PacketQueue(network.kernelMemory);
   }
 
@@ -124,32 +123,40 @@ export class UdpSocket extends InetSocket {
     if (this.pendingError !== 0) return this.takeError();
     const data = takeMessage(source);
     if (typeof data === 'number') return data;
-    this.#deliver(data, to, this.#chosenSource(message) ?? this.#sourceOf(to.address));
+    const wishes = wishesOf(message.control ?? []);
+    const from = {
+      address: wishes.source ?? this.#sourceOf(to.address),
+      port: this.local.port,
+    };
+    this.#deliver({ data, from, to, ...this.#headerFor(to.address, wishes) });
     return length;
   }
 
-  /** IP_PKTINFO: `ipi_spec_dst` is the address to send from. */
-  #chosenSource({ control = [] }: Outgoing): IpAddress | undefined {
-    for (const { level, type, data } of control) {
-      if (level === IpProto.IP && type === IpOption.PKTINFO && data.length >= 12) {
-        const source = fromIpv4(data, 4);
-        if (isLoopback(source)) return source;
-      }
-    }
-    return undefined;
+  /** Fields of the IP header that a receiver may ask for. */
+  #headerFor(to: IpAddress, wishes: Wishes): { hops: number; trafficClass: number } {
+    const { ipOptions, ipv6Options } = this;
+    const [hops, trafficClass] = isV4(to)
+      ? [ipOptions.get(IpOption.TTL), ipOptions.get(IpOption.TOS)]
+      : [ipv6Options.get(Ipv6Option.UNICAST_HOPS), ipv6Options.get(Ipv6Option.TCLASS)];
+    return {
+      hops: wishes.hops ?? hops ?? DEFAULT_HOPS,
+      trafficClass: Math.max(0, wishes.trafficClass ?? trafficClass ?? 0),
+    };
   }
 
-  #deliver(data: Uint8Array, to: Endpoint, sourceAddress: IpAddress): void {
-    const from = { address: sourceAddress, port: this.local.port };
+  #deliver(datagram: Datagram): void {
+    const { data, from, to } = datagram;
+    const { host } = this.network;
     if (isMulticast(to.address)) {
-      for (const member of this.network.membersOf(to)) member.arrive(data, from, to);
+      for (const member of this.network.membersOf(this.ports, to)) member.arrive(datagram);
       return;
     }
-    const receiver = isLoopback(to.address) ? this.network.findReceiver(to, from) : undefined;
+    const isLocal = isLoopback(to.address);
+    const receiver = isLocal ? this.network.findReceiver(this.ports, to, from) : undefined;
     if (receiver !== undefined) {
-      receiver.arrive(data, from, to);
-    } else if (this.network.host?.takesDatagrams(to)) {
-      this.#outlet ??= this.network.host.openOutlet(this);
+      receiver.arrive(datagram);
+    } else if (host?.takesDatagrams(to)) {
+      this.#outlet ??= host.openOutlet(this);
       this.#outlet.send(data, to);
     } else if (this.remote !== undefined) {
       // The answer to a port where nobody is: only a connected socket knows whose it was.
@@ -172,34 +179,14 @@ export class UdpSocket extends InetSocket {
   }
 
   /** A packet comes in; there is no complaint where it has no room. */
-  arrive(data: Uint8Array, from: Endpoint, to: Endpoint): void {
+  arrive(datagram: Datagram): void {
+    const { data, from } = datagram;
     const size = data.length + PACKET_OVERHEAD;
     const { receiveBuffer } = this.options;
     if (this.#packets.charge > 0 && this.#packets.charge + size > receiveBuffer) return;
     const address = encodeEndpoint(from, this.kind.domain);
-    const control = this.#controlFor(to);
+    const control = controlFor(this, datagram);
     if (this.#packets.push({ data, address, control })) this.queue.wake(POLL_READABLE);
-  }
-
-  /** What the program asked to know of each packet. */
-  #controlFor(to: Endpoint): readonly ControlMessage[] | undefined {
-    const control: ControlMessage[] = [];
-    const add = (level: number, type: number, data: Buffer): void => {
-      control.push({ level, type, data });
-    };
-    const hops = Buffer.from(Int32Array.of(DEFAULT_HOPS).buffer);
-    const { ipOptions: ip, ipv6Options: ip6 } = this;
-    if (isV4(to.address)) {
-      if (ip.isOn(IpOption.PKTINFO)) add(IpProto.IP, IpOption.PKTINFO, packetInfo4(to.address));
-      if (ip.isOn(IpOption.RECVTTL)) add(IpProto.IP, IpOption.TTL, hops);
-      if (ip.isOn(IpOption.RECVTOS)) add(IpProto.IP, IpOption.TOS, Buffer.alloc(1));
-    }
-    if (ip6.isOn(Ipv6Option.RECVPKTINFO)) {
-      add(IpProto.IPV6, Ipv6Option.PKTINFO, packetInfo6(to.address));
-    }
-    if (ip6.isOn(Ipv6Option.RECVHOPLIMIT)) add(IpProto.IPV6, Ipv6Option.HOPLIMIT, hops);
-    if (ip6.isOn(Ipv6Option.RECVTCLASS)) add(IpProto.IPV6, Ipv6Option.TCLASS, Buffer.alloc(4));
-    return control.length === 0 ? undefined : control;
   }
 
   override receive(sink: Sink, into: Incoming): number {
@@ -213,6 +200,12 @@ export class UdpSocket extends InetSocket {
     if (count >= 0) into.control.push(...(packet.control ?? []));
     if (!into.peeks) this.#packets.shift();
     return count;
+  }
+
+  protected override setProtocolOption(level: number, name: number, value: Buffer): number {
+    // Checksums that cover a part, of UDP-Lite: nothing is ever damaged here.
+    const isCoverage = level === IpProto.UDPLITE && level === this.kind.protocol;
+    return isCoverage && COVERAGE.has(name) ? 0 : super.setProtocolOption(level, name, value);
   }
 
   override shutdown(how: number): number {
@@ -254,21 +247,4 @@ export class UdpSocket extends InetSocket {
     this.abandon();
     this.#packets.clear();
   }
-}
-
-/** struct in_pktinfo. */
-function packetInfo4(to: IpAddress): Buffer {
-  const bytes = Buffer.alloc(12);
-  bytes.writeInt32LE(LOOPBACK_INDEX, 0);
-  bytesOf(to).copy(bytes, 4);
-  bytesOf(to).copy(bytes, 8);
-  return bytes;
-}
-
-/** struct in6_pktinfo. */
-function packetInfo6(to: IpAddress): Buffer {
-  const bytes = Buffer.alloc(20);
-  mappedBytes(to).copy(bytes, 0);
-  bytes.writeInt32LE(LOOPBACK_INDEX, 16);
-  return bytes;
 }
