@@ -21,7 +21,10 @@
 #define CODE_SYSCALL 0x0f, 0x05
 #define CODE_INT3 0xcc
 #define CODE_TEST_EAX 0x85, 0xc0
-#define CODE_JZ_SELF 0x74, 0xfe
+#define CODE_JZ_OVER_INT3 0x74, 0x01
+#define CODE_MOV_34_EAX 0xb8, 34, 0, 0, 0
+#define CODE_JMP_TO_MOV_34_EAX 0xeb, 0xf7
+#define JUMP_LENGTH 2
 #define CODE_WRFSBASE_RDI 0xf3, 0x48, 0x0f, 0xae, 0xd7
 #define CODE_WRGSBASE_RSI 0xf3, 0x48, 0x0f, 0xae, 0xde
 #define CODE_POPFQ 0x9d
@@ -41,35 +44,45 @@
 
 #define SYSCALL_IP (RF_STUB_PAGE + RF_IMAGE_SYSCALL + RF_SYSCALL_LENGTH)
 #define CLONE_IP (RF_STUB_PAGE + RF_IMAGE_CLONE + RF_SYSCALL_LENGTH)
+#define PAUSE_IP (RF_STUB_PAGE + RF_IMAGE_CLONE + sizeof(clone_call) - JUMP_LENGTH)
 
-/* A stub's calls are made from one instruction, and the clone of its threads from another; the last column is
- * the index. `recvmsg` and `close` are for the template, and of use to a stub for nothing. */
+/* The new thread, whose result is 0, waits until it is attached to. */
+static const uint8_t clone_call[] = {CODE_SYSCALL,    CODE_TEST_EAX, CODE_JZ_OVER_INT3,     CODE_INT3,
+                                     CODE_MOV_34_EAX, CODE_SYSCALL,  CODE_JMP_TO_MOV_34_EAX};
+_Static_assert(SYS_pause == 34, "the number in the code");
+
+/* A stub's calls are made from one instruction, the clone of its threads from another, and a new thread's
+ * pause from a third; the last column is the index. `recvmsg` and `close` are for the template, and of use to
+ * a stub for nothing. */
 static const struct sock_filter filter[] = {
-    LOAD(arch),                         /*  0 */
-    COMPARE(AUDIT_ARCH_X86_64, 0, 22),  /*  1 */
-    LOAD_HIGH(instruction_pointer),     /*  2 */
-    COMPARE(SYSCALL_IP >> 32, 0, 20),   /*  3 */
-    LOAD(instruction_pointer),          /*  4 */
-    COMPARE(SYSCALL_IP, 0, 10),         /*  5 */
-    LOAD(nr),                           /*  6 */
-    COMPARE(SYS_mmap, 15, 0),           /*  7 */
-    COMPARE(SYS_munmap, 14, 0),         /*  8 */
-    COMPARE(SYS_recvmsg, 13, 0),        /*  9 */
-    COMPARE(SYS_close, 12, 0),          /* 10 */
-    COMPARE(SYS_clone, 0, 12),          /* 11 */
-    LOAD_HIGH(args[0]),                 /* 12 */
-    COMPARE(0, 0, 10),                  /* 13 */
-    LOAD(args[0]),                      /* 14 */
-    COMPARE(RF_STUB_FORK_FLAGS, 7, 8),  /* 15 */
-    COMPARE(CLONE_IP, 0, 7),            /* 16 */
-    LOAD(nr),                           /* 17 */
-    COMPARE(SYS_clone, 0, 5),           /* 18 */
-    LOAD(args[0]),                      /* 19 */
-    COMPARE(RF_STUB_CLONE_FLAGS, 0, 3), /* 20 */
-    LOAD_HIGH(args[0]),                 /* 21 */
-    COMPARE(0, 0, 1),                   /* 22 */
-    ALLOW,                              /* 23 */
-    REFUSE,                             /* 24 */
+    LOAD(arch),                          /*  0 */
+    COMPARE(AUDIT_ARCH_X86_64, 0, 25),   /*  1 */
+    LOAD_HIGH(instruction_pointer),      /*  2 */
+    COMPARE(SYSCALL_IP >> 32, 0, 23),    /*  3 */
+    LOAD(instruction_pointer),           /*  4 */
+    COMPARE(SYSCALL_IP, 0, 10),          /*  5 */
+    LOAD(nr),                            /*  6 */
+    COMPARE(SYS_mmap, 18, 0),            /*  7 */
+    COMPARE(SYS_munmap, 17, 0),          /*  8 */
+    COMPARE(SYS_recvmsg, 16, 0),         /*  9 */
+    COMPARE(SYS_close, 15, 0),           /* 10 */
+    COMPARE(SYS_clone, 0, 15),           /* 11 */
+    LOAD_HIGH(args[0]),                  /* 12 */
+    COMPARE(0, 0, 13),                   /* 13 */
+    LOAD(args[0]),                       /* 14 */
+    COMPARE(RF_STUB_FORK_FLAGS, 10, 11), /* 15 */
+    COMPARE(PAUSE_IP, 0, 2),             /* 16 */
+    LOAD(nr),                            /* 17 */
+    COMPARE(SYS_pause, 7, 8),            /* 18 */
+    COMPARE(CLONE_IP, 0, 7),             /* 19 */
+    LOAD(nr),                            /* 20 */
+    COMPARE(SYS_clone, 0, 5),            /* 21 */
+    LOAD(args[0]),                       /* 22 */
+    COMPARE(RF_STUB_CLONE_FLAGS, 0, 3),  /* 23 */
+    LOAD_HIGH(args[0]),                  /* 24 */
+    COMPARE(0, 0, 1),                    /* 25 */
+    ALLOW,                               /* 26 */
+    REFUSE,                              /* 27 */
 };
 
 _Static_assert(sizeof(struct rf_stub_image) <= RF_IMAGE_SIZE, "the image is a page");
@@ -77,8 +90,6 @@ _Static_assert(sizeof(filter) / sizeof(filter[0]) <= RF_IMAGE_FILTER_MAX, "the f
 
 static void fill(struct rf_stub_image *image) {
   static const uint8_t call[] = {CODE_SYSCALL, CODE_INT3};
-  /* The new thread, whose result is 0, waits in a loop until it is attached to. */
-  static const uint8_t clone_call[] = {CODE_SYSCALL, CODE_TEST_EAX, CODE_JZ_SELF, CODE_INT3};
   static const uint8_t exchange[] = {CODE_XCHG_ESI_AT_RDI, CODE_INT3};
   static const uint8_t compare_exchange[] = {CODE_LOCK_CMPXCHG_ESI_AT_RDI, CODE_INT3};
   static const uint8_t set_bases[] = {CODE_WRFSBASE_RDI, CODE_WRGSBASE_RSI, CODE_POPFQ, CODE_INT3};

@@ -40,7 +40,7 @@ struct rf_stub_image {
   struct sock_filter filter[RF_IMAGE_FILTER_MAX];
   uint64_t flags[2]; /* for popfq: without and with the ID flag */
   uint8_t syscall[8];
-  uint8_t clone[8];
+  uint8_t clone[16];
   uint8_t exchange[8];         /* of esi with the word at rdi */
   uint8_t compare_exchange[8]; /* of eax with the word at rdi, which esi replaces */
   uint8_t set_bases[16];       /* FS base from rdi, GS base from rsi; then popfq */

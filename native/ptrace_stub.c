@@ -165,9 +165,17 @@ int rf_stub_set(struct rf_stub_thread *thread, bool bases, uint64_t fs_base, uin
   return 0;
 }
 
+int rf_stub_set_signal_mask(struct rf_stub_thread *thread, uint64_t mask) {
+  return ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask) < 0 ? -errno : 0;
+}
+
 int rf_stub_clone(struct rf_stub_thread *first, struct rf_stub_thread *thread) {
   static const uint64_t arguments[6] = {RF_STUB_CLONE_FLAGS};
+  /* A thread that nobody traces yet must take no signal from outside, which could end the process. */
+  if (rf_stub_set_signal_mask(first, UINT64_MAX) < 0)
+    return -errno;
   long tid = rf_stub_call_at(first, RF_STUB_PAGE + RF_IMAGE_CLONE, SYS_clone, arguments);
+  rf_stub_set_signal_mask(first, 0);
   if (tid < 0)
     return (int)tid;
   /* The end of a process's first thread is told of when its others have been reaped, for which nobody would
@@ -188,6 +196,8 @@ int rf_stub_attach(struct rf_stub_thread *thread) {
     return -errno;
   int stop;
   int status = rf_stub_wait(thread, &stop);
+  if (status == 0)
+    status = rf_stub_set_signal_mask(thread, 0);
   thread->attached = status == 0;
   return status;
 }

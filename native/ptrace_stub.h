@@ -80,7 +80,10 @@ void rf_stub_follow(struct rf_stub_thread *thread);
  */
 int rf_stub_set(struct rf_stub_thread *thread, bool bases, uint64_t fs_base, uint64_t gs_base, bool id_flag);
 
-/* Makes another thread in the stub, which spins in the stub page until it is attached to. `first`'s tracer.
+/* Of a stopped thread: signals that it does not take. */
+int rf_stub_set_signal_mask(struct rf_stub_thread *thread, uint64_t mask);
+
+/* Makes another thread in the stub, which waits in the stub page until it is attached to. `first`'s tracer.
  */
 int rf_stub_clone(struct rf_stub_thread *first, struct rf_stub_thread *thread);
 /* The calling thread traces it from now on. */

@@ -134,9 +134,9 @@ static int set_up(struct rf_stub_thread *thread, const char **stage) {
   *stage = "trace the stub";
   if (ptrace(PTRACE_SETOPTIONS, thread->tid, NULL, RF_TRACE_OPTIONS | PTRACE_O_TRACEFORK) < 0)
     return -errno;
-  uint64_t no_signals = 0;
-  if (ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(no_signals), &no_signals) < 0)
-    return -errno;
+  int status = rf_stub_set_signal_mask(thread, 0);
+  if (status < 0)
+    return status;
   return strip(thread, stage);
 }
 

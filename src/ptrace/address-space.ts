@@ -17,7 +17,10 @@ import { formatRange, type FileRange } from '../platform/file-range.js';
 import { permits } from '../platform/mappings.js';
 import type { Stub } from './stub-pool.js';
 
+const EPERM = 1;
 const ENOMEM = 12;
+const EACCES = 13;
+const ENODEV = 19;
 const ZEROES = new Uint8Array(65536);
 
 export interface PtraceAddressSpaceOptions {
@@ -64,6 +67,9 @@ export class PtraceAddressSpace extends AddressSpaceBase {
     const status = ofMemory
       ? this.native.map(address, start, length, access, precommit)
       : this.native.mapDescriptor(fd, address, start, length, access, precommit);
+    if (!ofMemory && (status === -ENODEV || status === -EPERM || status === -EACCES)) {
+      throw new PlatformError(`the host does not let the file be mapped: errno ${-status}`);
+    }
     if (status < 0) throw failure('map', status);
     this.#stub.mappings.set({
       start: address,

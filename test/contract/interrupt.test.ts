@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { SwitchResult, type Context } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
-import { CODE } from './guest.js';
+import { CODE, DATA } from './guest.js';
 import { describePlatforms } from './platforms.js';
 
 const SPIN = '1: jmp 1b';
@@ -23,14 +24,17 @@ describePlatforms('interrupt()', (platform) => {
   });
 
   it('ends an endless loop, with the registers of the interrupted instruction', async () => {
-    using guest = platform.guest(`movq $77, %rbx\n ${SPIN}`);
+    using guest = platform.guest(`movq $77, %rbx\n movq %rbx, ${DATA}\n ${SPIN}`);
     const pending = guest.context.switch(guest.space, guest.registers, -1);
-    setTimeout(() => {
-      guest.context.interrupt();
-    }, 20);
+    const word = new Uint8Array(1);
+    while (word[0] === 0) {
+      await sleep(1);
+      guest.space.copyIn(DATA, word);
+    }
+    guest.context.interrupt();
     expect(await pending).toBe(SwitchResult.Interrupt);
     expect(guest.registers.getNumber(Register.Rbx)).toBe(77);
-    expect(guest.registers.getNumber(Register.Rip)).toBe(CODE + 7);
+    expect(guest.registers.getNumber(Register.Rip)).toBe(CODE + 15);
   });
 
   it('never shows a register state that is not the program`s, and loses nothing', async () => {

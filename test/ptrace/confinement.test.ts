@@ -105,11 +105,13 @@ describe('a stub process', () => {
 
   it('is not stopped for good by signals from outside', async () => {
     using guest = onPtrace(SPIN);
+    const stub = onlyStub();
     const pending = guest.context.switch(guest.space, guest.registers, -1);
-    await sleep(5);
-    for (const signal of ['SIGTERM', 'SIGSEGV', 'SIGTRAP', 'SIGUSR1'] as const) {
-      process.kill(onlyStub(), signal);
-      await sleep(2);
+    const signals = ['SIGTERM', 'SIGSEGV', 'SIGTRAP', 'SIGUSR1', 'SIGSTOP', 'SIGTSTP'] as const;
+    // At once, when the thread that runs the guest may not be traced yet, and later.
+    for (const wait of [0, 0, 5, 0, 2]) {
+      for (const signal of signals) process.kill(stub, signal);
+      await sleep(wait);
     }
     guest.context.interrupt();
     expect(await pending).toBe(SwitchResult.Interrupt);
