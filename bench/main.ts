@@ -11,7 +11,7 @@ import { cpuRows, nativeGetpid, startRows } from './programs.js';
 import { kvmRaw, ptraceRows } from './raw/raw-rows.js';
 import { measure, type Group } from './sampler.js';
 import { summarise, type Summary } from './statistics.js';
-import { kvmSwitchRows, ptraceSwitch } from './switch.js';
+import { kvmSwitchRows, ptraceSwitchRows } from './switch.js';
 
 /** Switches that one sample is the mean of, and samples in a turn: some milliseconds a turn. */
 const BATCH = 20;
@@ -20,7 +20,7 @@ const SAMPLES = 10;
 const groups: readonly Group[] = [
   { rounds: 20, rows: [nativeGetpid] },
   { rounds: 50, rows: [kvmRaw(SAMPLES, BATCH), ...kvmSwitchRows(SAMPLES, BATCH)] },
-  { rounds: 20, rows: [...ptraceRows(SAMPLES, BATCH), ptraceSwitch(SAMPLES, BATCH)] },
+  { rounds: 20, rows: [...ptraceRows(SAMPLES, BATCH), ...ptraceSwitchRows(SAMPLES, BATCH)] },
   { rounds: 20, rows: memoryRows(SAMPLES) },
   { rounds: 10, rows: cpuRows },
   { rounds: 20, rows: startRows },

@@ -101,10 +101,20 @@ export const kvmSwitchRows = (samples: number, batch: number): readonly Row[] =>
   },
 ];
 
-/** `switchSync` on ptrace. */
-export const ptraceSwitch = (samples: number, batch: number): Row => ({
-  name: 'ptrace.switch',
-  needsKvm: false,
-  open: () =>
-    open('ptrace.switch', createPtracePlatform(), samples, (guest) => sampleSync(guest, batch)),
-});
+/** `switchSync` and `switch` on ptrace. */
+export const ptraceSwitchRows = (samples: number, batch: number): readonly Row[] => [
+  {
+    name: 'ptrace.switch',
+    needsKvm: false,
+    open: () =>
+      open('ptrace.switch', createPtracePlatform(), samples, (guest) => sampleSync(guest, batch)),
+  },
+  {
+    name: 'ptrace.switch.async',
+    needsKvm: false,
+    open: () =>
+      open('ptrace.switch.async', createPtracePlatform(), samples, (guest) =>
+        sampleAsync(guest, batch),
+      ),
+  },
+];

@@ -61,6 +61,17 @@ describe('a missing /dev/kvm', () => {
     expect(status).toBe(0);
   });
 
+  it('that opens and is none makes auto take ptrace, too, and fails where KVM was asked for', () => {
+    const env = { RINGFENCE_KVM_DEVICE: '/dev/null' };
+    const { status, stdout, stderr } = ringfence(['run', '/bin/echo', 'hello'], { env });
+    expect(stdout).toBe('hello\n');
+    expect(stderr).toMatch(
+      /^ringfence: \/dev\/null cannot run guests: .*guests run by ptrace instead\n$/,
+    );
+    expect(status).toBe(0);
+    expectFailure(['run', '--platform', 'kvm', '/bin/true'], /\/dev\/null cannot run guests/, env);
+  });
+
   it('shows its stack trace only where asked', () => {
     const { stderr } = ringfence(['run', '--platform', 'kvm', '/bin/true'], {
       env: { ...NO_DEVICE, RINGFENCE_DEBUG: '1' },

@@ -4,6 +4,7 @@ import { cacheFolder } from '../guests/build.js';
 import { fatal, foreign, notFound, odd, refused, writeElf } from '../guests/elf-files.js';
 import { describeKvm } from '../kvm.js';
 import { readable, runByExecve, runGuest } from './outcome.js';
+import { describePlatforms } from './platforms.js';
 
 const folder = cacheFolder('elf');
 
@@ -33,6 +34,17 @@ describeKvm('files that are no programs', () => {
     expect(stderr).toMatch(/^ringfence: .+\n$/);
   });
 
+  it('an empty file, a folder, a file that may not be executed', async () => {
+    expect((await ending('empty', Buffer.alloc(0))).status).toBe(126);
+    for (const path of ['/etc', '/etc/passwd']) {
+      const outcome = readable(await runGuest([path]));
+      expect(outcome.status).toBe(126);
+      expect(outcome.stderr).toMatch(/^ringfence: .+\n$/);
+    }
+  });
+});
+
+describePlatforms('files that are programs, if odd ones', () => {
   it.each(Object.entries(fatal))(
     '%s: refused, or ended as Linux ends it',
     async (name, contents) => {
@@ -45,14 +57,5 @@ describeKvm('files that are no programs', () => {
 
   it.each(Object.entries(odd))('%s: runs', async (name, contents) => {
     expect((await ending(name, contents)).status).toBe(7);
-  });
-
-  it('an empty file, a folder, a file that may not be executed', async () => {
-    expect((await ending('empty', Buffer.alloc(0))).status).toBe(126);
-    for (const path of ['/etc', '/etc/passwd']) {
-      const outcome = readable(await runGuest([path]));
-      expect(outcome.status).toBe(126);
-      expect(outcome.stderr).toMatch(/^ringfence: .+\n$/);
-    }
   });
 });

@@ -23,6 +23,7 @@ const ROWS = [
   'ptrace.raw.one-core',
   'ptrace.raw.two-cores',
   'ptrace.switch',
+  'ptrace.switch.async',
   'map.4k',
   'map.2m',
   'map.1g',

@@ -1,24 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 
-import { describeKvm } from '../kvm.js';
 import { workload } from '../patience.js';
 import { busybox } from './busybox.js';
 import { largeFile } from './large-file.js';
 import { bothWays } from './pipeline.js';
+import { describePlatforms } from './platforms.js';
 import { expectSame, expectSameAsNative } from './same.js';
 
-const MEGABYTES = workload(100);
 /** Such a file, gzip -9 and all, on a machine that has better to do. */
 const PATIENCE = 600_000;
 
-describeKvm('busybox, linked statically', () => {
+describePlatforms('busybox, linked statically', (platform) => {
+  const megabytes = workload(platform === 'kvm' ? 100 : 10);
   let bb: string;
   let large: string;
 
   beforeAll(() => {
     bb = busybox();
-    large = largeFile(MEGABYTES);
+    large = largeFile(megabytes);
   });
 
   it('echo', async () => {
@@ -67,7 +67,7 @@ describeKvm('busybox, linked statically', () => {
   });
 
   it(
-    `sha256sum of a ${MEGABYTES} MB file, by name and from a pipe`,
+    `sha256sum of a ${megabytes} MB file, by name and from a pipe`,
     async () => {
       await expectSameAsNative([bb, 'sha256sum', large]);
       const { native, guest } = await bothWays(
@@ -79,7 +79,7 @@ describeKvm('busybox, linked statically', () => {
   );
 
   it(
-    `gzip -9 of a ${MEGABYTES} MB file into gunzip`,
+    `gzip -9 of a ${megabytes} MB file into gunzip`,
     async () => {
       const { native, guest } = await bothWays(
         (command) =>

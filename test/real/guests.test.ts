@@ -2,14 +2,22 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 import { cacheFolder, guest } from '../guests/build.js';
-import { describeKvm } from '../kvm.js';
-import { readable, run, runGuest } from './outcome.js';
-import { expectSameAsNative, expectSameAsShell } from './same.js';
+import { readable, run, runGuest, type Outcome } from './outcome.js';
+import { describePlatforms } from './platforms.js';
+import { expectSame, expectSameAsNative, expectSameAsShell } from './same.js';
 
 const crashes = (await run([guest('crash')])).stdout.toString().trim().split('\n');
 const scratch = (name: string): string => join(cacheFolder('scratch'), name);
 
-describeKvm('guest programs', () => {
+/** By ptrace the last page of user addresses is not the guest's: what it says of it is made what Linux says. */
+function withoutLastPage(outcome: Outcome): Outcome {
+  const text = outcome.stdout.toString('latin1');
+  expect(text).toContain('last page fixed: 0\nlast page gone: -22\n');
+  const stdout = text.replace(/(last page fixed: )0\n(last page gone: )-22\n/, '$11\n$20\n');
+  return { ...outcome, stdout: Buffer.from(stdout, 'latin1') };
+}
+
+describePlatforms('guest programs', (platform) => {
   it.each(crashes)('crash by %s ends as a shell says it', async (name) => {
     await expectSameAsShell([guest('crash'), name]);
   });
@@ -27,7 +35,10 @@ describeKvm('guest programs', () => {
   });
 
   it('memory calls', async () => {
-    await expectSameAsNative([guest('memory'), scratch('memory')]);
+    const command = [guest('memory'), scratch('memory')];
+    const native = await run(command);
+    const outcome = await runGuest(command);
+    expectSame(platform === 'kvm' ? outcome : withoutLastPage(outcome), native);
   });
 
   it.each(['1', '2', '3', '4'])('memory against a model, seed %s', async (seed) => {

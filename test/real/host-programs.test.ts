@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
-import { describeKvm } from '../kvm.js';
 import { workload } from '../patience.js';
 import { largeFile } from './large-file.js';
 import { ENVIRONMENT } from './outcome.js';
+import { describePlatforms } from './platforms.js';
 import { expectSameAsNative } from './same.js';
 
-describeKvm('programs of the host, linked dynamically', () => {
+describePlatforms('programs of the host, linked dynamically', () => {
   it('ls -lR of a few thousand entries', async () => {
     const native = await expectSameAsNative(['/bin/ls', '-lR', '/usr/share/doc']);
     expect(native.stdout.toString().split('\n').length).toBeGreaterThan(1000);

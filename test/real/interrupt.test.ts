@@ -4,8 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 
 import { guest } from '../guests/build.js';
-import { describeKvm } from '../kvm.js';
 import { outcomeOf, readable, ringfence, ENVIRONMENT, type Outcome } from './outcome.js';
+import { describePlatforms } from './platforms.js';
 
 /** Starts `command`, waits for its first output, does something to it, waits for its end. */
 async function disturb(
@@ -34,7 +34,7 @@ const typeControlC = (child: ReturnType<typeof spawn>): void => {
   child.stdin?.write('\x03');
 };
 
-describeKvm('an endless loop', () => {
+describePlatforms('an endless loop', () => {
   it.each([
     ['without system calls', []],
     ['of system calls', ['calls']],
@@ -60,7 +60,7 @@ describeKvm('an endless loop', () => {
   });
 });
 
-describeKvm('a terminal', () => {
+describePlatforms('a terminal', () => {
   const typed = async (script: string, input: string): Promise<Outcome> => {
     const child = spawn('script', ['-qec', script, '/dev/null'], { env: ENVIRONMENT, cwd: '/' });
     child.stdin.end(input);

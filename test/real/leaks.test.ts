@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 import { cacheFolder, guest } from '../guests/build.js';
-import { describeKvm } from '../kvm.js';
 import { patience, workload } from '../patience.js';
 import { ENVIRONMENT, ringfence, run } from './outcome.js';
+import { describePlatforms } from './platforms.js';
 
 const MIB = 1 << 20;
 
@@ -24,9 +24,9 @@ function processesWith(marker: string): string[] {
   });
 }
 
-const RUNS = workload(100);
+describePlatforms('many runs', (platform) => {
+  const runs = workload(platform === 'kvm' ? 100 : 25);
 
-describeKvm(`${RUNS} runs`, () => {
   it(
     'leave no process and no file behind',
     async () => {
@@ -40,7 +40,7 @@ describeKvm(`${RUNS} runs`, () => {
       ];
       await run(command);
       const shared = readdirSync('/dev/shm');
-      for (let i = 0; i < RUNS; i++) expect((await run(command)).status).toBe(0);
+      for (let i = 0; i < runs; i++) expect((await run(command)).status).toBe(0);
       // Memory files and mappings live as long as a process that has them.
       expect(processesWith(marker)).toEqual([]);
       expect(readdirSync(temporary)).toEqual([]);
@@ -73,7 +73,7 @@ async function stages(child: ChildProcessWithoutNullStreams): Promise<Map<string
   return usage;
 }
 
-describeKvm('64 MiB of guest memory, written and freed', () => {
+describePlatforms('64 MiB of guest memory, written and freed', () => {
   it('go back to the host', async () => {
     const [program = '', ...args] = ringfence([guest('give_back'), '64']);
     const child = spawn(program, args, { env: ENVIRONMENT });

@@ -5,6 +5,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { platformOptions } from './platforms.js';
+
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CLI = join(ROOT, 'dist', 'cli', 'main.js');
 
@@ -36,7 +38,16 @@ export function ringfence(command: readonly string[], run: readonly string[] = [
     '--env',
     `${name}=${value}`,
   ]);
-  return [process.execPath, CLI, 'run', ...variables, ...run, '--', ...command];
+  return [
+    process.execPath,
+    CLI,
+    'run',
+    ...platformOptions(),
+    ...variables,
+    ...run,
+    '--',
+    ...command,
+  ];
 }
 
 export function shellStatus(code: number | null, signal: NodeJS.Signals | null): number {

@@ -3,7 +3,6 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 
-import { createKvmPlatform } from '../../src/kvm/platform.js';
 import { Access } from '../../src/platform/access.js';
 import {
   MemoryKind,
@@ -13,7 +12,8 @@ import {
   type Platform,
 } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
-import { describeKvm } from '../kvm.js';
+import { describePlatforms } from '../contract/platforms.js';
+import { stubsOf, templatesOf } from '../ptrace/stubs.js';
 
 const MIB = 1 << 20;
 const PAGE = 4096;
@@ -29,6 +29,8 @@ interface Footprint {
   readonly descriptors: number;
   readonly threads: number;
   readonly mappings: number;
+  /** Stub processes. */
+  readonly children: number;
 }
 
 function footprint(): Footprint {
@@ -39,6 +41,7 @@ function footprint(): Footprint {
     descriptors: readdirSync('/proc/self/fd').length,
     threads: readdirSync('/proc/self/task').length,
     mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
+    children: stubsOf().length + templatesOf().length,
   };
 }
 
@@ -79,36 +82,41 @@ async function churn(platform: Platform, spaces: number, contexts: number): Prom
   memory.decRef(range);
 }
 
-describeKvm('1,000 contexts and 200 address spaces, made and disposed', () => {
-  it('leave memory, descriptors and threads where they were', async () => {
-    const platform = createKvmPlatform();
-    // V8's heap takes a few rounds to find its size.
-    for (let i = 0; i < 4; i++) await churn(platform, 200, 1000);
-    const before = footprint();
-    const allocated = platform.memory.allocated;
-    for (let i = 0; i < 3; i++) await churn(platform, 200, 1000);
-    const after = footprint();
-    expect(after.descriptors).toBe(before.descriptors);
-    expect(after.threads).toBe(before.threads);
-    expect(after.rss - before.rss).toBeLessThan(16 * MIB);
-    expect(after.mappings - before.mappings).toBeLessThan(32);
-    expect(platform.memory.allocated).toBe(allocated);
-    platform.dispose();
-  }, 120_000);
-
-  it('a platform made and disposed leaves nothing', async () => {
-    const once = async (): Promise<void> => {
-      const platform = createKvmPlatform();
-      await churn(platform, 2, 5);
+describePlatforms(
+  '1,000 contexts and 200 address spaces, made and disposed',
+  ({ name, create }) => {
+    it('leave memory, descriptors and threads where they were', async () => {
+      const platform = create({});
+      // V8's heap takes a few rounds to find its size.
+      for (let i = 0; i < 4; i++) await churn(platform, 200, 1000);
+      const before = footprint();
+      const allocated = platform.memory.allocated;
+      for (let i = 0; i < 3; i++) await churn(platform, 200, 1000);
+      const after = footprint();
+      expect(after.descriptors).toBe(before.descriptors);
+      expect(after.threads).toBe(before.threads);
+      expect(after.children).toBe(before.children);
+      expect(after.rss - before.rss).toBeLessThan(16 * MIB);
+      expect(after.mappings - before.mappings).toBeLessThan(32);
+      expect(platform.memory.allocated).toBe(allocated);
       platform.dispose();
-    };
-    for (let i = 0; i < 3; i++) await once();
-    const before = footprint();
-    for (let i = 0; i < 20; i++) await once();
-    const after = footprint();
-    expect(after.descriptors).toBe(before.descriptors);
-    expect(after.threads).toBe(before.threads);
-    expect(after.rss - before.rss).toBeLessThan(16 * MIB);
-    expect(after.mappings - before.mappings).toBeLessThan(32);
-  }, 120_000);
-});
+    }, 120_000);
+
+    it('a platform made and disposed leaves nothing', async () => {
+      const once = async (): Promise<void> => {
+        const platform = create({});
+        await churn(platform, 2, 5);
+        platform.dispose();
+      };
+      for (let i = 0; i < 3; i++) await once();
+      const before = footprint();
+      for (let i = 0; i < (name === 'kvm' ? 20 : 200); i++) await once();
+      const after = footprint();
+      expect(after.descriptors).toBe(before.descriptors);
+      expect(after.threads).toBe(before.threads);
+      expect(after.children).toBe(before.children);
+      expect(after.rss - before.rss).toBeLessThan(16 * MIB);
+      expect(after.mappings - before.mappings).toBeLessThan(32);
+    }, 120_000);
+  },
+);

@@ -2,15 +2,15 @@
 import { expect, it } from 'vitest';
 
 import { guest } from '../guests/build.js';
-import { describeKvm } from '../kvm.js';
 import { patience, workload } from '../patience.js';
 
 import { run } from './outcome.js';
+import { describePlatforms } from './platforms.js';
 import { expectSameAsNative } from './same.js';
 
 const CALLS = workload(1_000_000);
 
-describeKvm('a guest that checks its registers', () => {
+describePlatforms('a guest that checks its registers', () => {
   it(
     `registers, flags, vectors and red zone across ${CALLS} system calls`,
     async () => {

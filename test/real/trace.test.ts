@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 
 import { guest } from '../guests/build.js';
-import { describeKvm } from '../kvm.js';
 import { busybox } from './busybox.js';
 import { readable, runGuest } from './outcome.js';
+import { describePlatforms } from './platforms.js';
 
 const trace = async (...command: readonly string[]): Promise<string[]> =>
   readable(await runGuest(command, { run: ['--trace'] }))
@@ -34,7 +34,7 @@ const SIGNALS = [
   ['end_of_file', 'SIGBUS, si_code=BUS_ADRERR, si_addr=0x'],
 ] as const;
 
-describeKvm('a trace', () => {
+describePlatforms('a trace', () => {
   it('shows calls as strace does', async () => {
     const lines = await trace(busybox(), 'echo', 'hi');
     expect(lines[0]).toMatch(/^execve\("\/.*busybox", \[.*"echo", "hi"\], .*\) += 0$/);
