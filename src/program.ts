@@ -34,6 +34,17 @@ export class Program {
   kill(signal: NodeJS.Signals = 'SIGTERM'): void {
     this.#task.process.sendSignal(constants.signals[signal]);
   }
+
+  /** A job that the program started, rather than the program itself, is in the foreground of the terminal. */
+  get hasForegroundJob(): boolean {
+    const { hostTerminal } = this.#task.kernel;
+    return hostTerminal.foregroundGroup !== this.#task.process.processGroup;
+  }
+
+  /** Sends a signal to the foreground process group, as a key of the terminal does. */
+  signalForeground(signal: NodeJS.Signals): void {
+    this.#task.kernel.signalForeground(constants.signals[signal]);
+  }
 }
 
 function exited(exitCode: number): ProgramEnd {

@@ -30,6 +30,7 @@ function onTerminal(program: readonly string[], keys: Keys = []): TerminalResult
 
 const CTRL_C = '\x03';
 const CTRL_D = '\x04';
+const CTRL_Z = '\x1a';
 
 describeKvm('a terminal', () => {
   it('has its size', () => {
@@ -67,6 +68,25 @@ describeKvm('a terminal', () => {
     const script = 'echo ready; exec cat';
     const { status } = onTerminal(['/bin/sh', '-c', script], [['ready', CTRL_C]]);
     expect(status).toBe(130);
+  });
+
+  it('stops a job of a shell by Ctrl-Z, and ends it by Ctrl-C when it goes on', () => {
+    // What is awaited must not be in the echo of what was typed.
+    const { output, status } = onTerminal(
+      ['/bin/sh', '-i', '-c', 'set -m; PS1= exec sh -i'],
+      [
+        ['', "cat; echo sto''pped\n"],
+        ["sto''pped\r\n", 'first\n'],
+        ['first\r\nfirst', CTRL_Z],
+        ['stopped', 'fg\n'],
+        ['\r\ncat\r\n', 'second\n'],
+        ['second\r\nsecond', CTRL_C],
+        ['^C\r\n', "echo sta''tus $?\n"],
+        ['status 130', 'exit 3\n'],
+      ],
+    );
+    expect(output).toContain('status 130');
+    expect(status).toBe(3);
   });
 
   it('is as it was before, whatever a program did to it', () => {
