@@ -24,6 +24,7 @@
         "native/page_table.c",
         "native/ptrace_binding.cc",
         "native/ptrace_context.c",
+        "native/ptrace_fault.c",
         "native/ptrace_image.c",
         "native/ptrace_machine.cc",
         "native/ptrace_sigchld.c",

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "interrupts.h"
+#include "ptrace_fault.h"
 
 #ifndef AUDIT_ARCH_X86_64
 #include <linux/audit.h>
@@ -25,16 +26,12 @@
 /* In it, in 32-bit words (SDM volume 1, section 13.4). */
 #define XSTATE_FCW 0
 #define XSTATE_MXCSR 6
-#define XSTATE_LEGACY_SIZE 512
 #define XSTATE_BV 128
 #define XSTATE_X87_SSE 3
 #define XSTATE_HEADER_SIZE 64
 #define FCW_INITIAL 0x37f
 #define MXCSR_INITIAL 0x1f80
 #define MXCSR_DEFINED 0xffff
-#define MXCSR_FLAGS 0x3f
-#define MXCSR_MASK_SHIFT 7
-#define FSW_SUMMARY 0x80
 /* x87, SSE, AVX, AVX-512 and PKRU, as the contract's area has room for. */
 #define XSTATE_KNOWN 0x2e7
 /* Where Linux tells in the area which components are enabled (struct _fpx_sw_bytes, xstate_bv). */
@@ -51,18 +48,6 @@
 /* What Linux returns inside where a call is to be restarted: ERESTARTSYS to ERESTART_RESTARTBLOCK. */
 #define RESTART_MIN 512
 #define RESTART_MAX 516
-
-/* Exceptions (SDM volume 3, table 6-1). */
-#define VECTOR_DE 0
-#define VECTOR_DB 1
-#define VECTOR_BP 3
-#define VECTOR_UD 6
-#define VECTOR_SS 12
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-#define VECTOR_MF 16
-#define VECTOR_AC 17
-#define VECTOR_XM 19
 
 struct rf_trace_context {
   uint64_t id;
@@ -248,52 +233,6 @@ static int get_registers(struct rf_stub_thread *thread, struct rf_registers *reg
   return 0;
 }
 
-/* An instruction of x87 behind its prefixes, or one that waits for it. */
-static bool is_x87_instruction(const struct rf_stub_thread *thread, uint64_t rip) {
-  uint64_t code = (uint64_t)ptrace(PTRACE_PEEKTEXT, thread->tid, rip, NULL);
-  while ((code & 0xf0) == 0x40 || (code & 0xfe) == 0x66 || (code & 0xfe) == 0xf2 || (code & 0xe7) == 0x26)
-    code >>= 8;
-  return (code & 0xf8) == 0xd8 || (code & 0xff) == 0x9b;
-}
-
-/* Whose exception a SIGFPE is: the status that raises it is still there. */
-static uint32_t float_vector(const struct rf_stub_thread *thread, uint64_t rip) {
-  uint32_t area[XSTATE_LEGACY_SIZE / sizeof(uint32_t)];
-  struct iovec vector = {area, sizeof(area)};
-  if (ptrace(PTRACE_GETREGSET, thread->tid, NT_X86_XSTATE, &vector) < 0)
-    return VECTOR_XM;
-  const bool x87 = (area[XSTATE_FCW] >> 16 & FSW_SUMMARY) != 0;
-  const uint32_t mxcsr = area[XSTATE_MXCSR];
-  const bool sse = (mxcsr & ~(mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS) != 0;
-  return x87 && (!sse || is_x87_instruction(thread, rip)) ? VECTOR_MF : VECTOR_XM;
-}
-
-/* The exception that Linux makes such a siginfo of (arch/x86/kernel/traps.c); SSE's stands for x87's, too,
- * and #GP for what else has its signal. */
-static uint32_t vector_of(int signo, int code) {
-  switch (signo) {
-  case SIGFPE:
-    return code == FPE_INTDIV ? VECTOR_DE : VECTOR_XM;
-  case SIGTRAP:
-    return code == SI_KERNEL ? VECTOR_BP : VECTOR_DB;
-  case SIGILL:
-    return VECTOR_UD;
-  case SIGBUS:
-    return code == BUS_ADRALN ? VECTOR_AC : code == SI_KERNEL ? VECTOR_SS : VECTOR_PF;
-  default:
-    return code == SI_KERNEL ? VECTOR_GP : VECTOR_PF;
-  }
-}
-
-static void report(struct rf_registers *registers, int signo, int code, uint64_t address) {
-  registers->signo = signo;
-  registers->code = code;
-  registers->fault_address = address;
-  registers->access = 0;
-  registers->vector = vector_of(signo, code);
-  registers->error_code = 0;
-}
-
 /* The 64-bit `syscall`, and not `int $0x80` or a call of 32-bit code, which are no system calls here. */
 static bool is_syscall(const struct rf_stub_thread *thread, const struct user_regs_struct *user) {
   if (user->cs != USER_CS)
@@ -319,7 +258,7 @@ static enum rf_result on_syscall(struct rf_stub_thread *thread, struct rf_regist
    */
   user->rip -= SYSCALL_LENGTH;
   user->orig_rax = UINT64_MAX;
-  report(registers, SIGSEGV, SI_KERNEL, 0);
+  rf_report(registers, SIGSEGV, SI_KERNEL, 0);
   return RF_SIGNAL;
 }
 
@@ -328,7 +267,7 @@ static enum rf_result on_refused(const siginfo_t *siginfo, struct rf_registers *
   registers->user.rip = (uint64_t)siginfo->si_call_addr;
   registers->user.rsp -= sizeof(uint64_t);
   registers->user.orig_rax = UINT64_MAX;
-  report(registers, SIGSEGV, SEGV_MAPERR, registers->user.rip);
+  rf_report(registers, SIGSEGV, SEGV_MAPERR, registers->user.rip);
   return RF_SIGNAL;
 }
 
@@ -347,9 +286,7 @@ static bool on_signal(struct rf_stub_thread *thread, struct rf_registers *regist
     return true;
   }
   registers->user.orig_rax = UINT64_MAX;
-  report(registers, siginfo.si_signo, siginfo.si_code, (uint64_t)siginfo.si_addr);
-  if (registers->vector == VECTOR_XM)
-    registers->vector = float_vector(thread, registers->user.rip);
+  rf_fault_report(thread, &siginfo, registers);
   *result = RF_SIGNAL;
   return true;
 }

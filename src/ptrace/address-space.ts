@@ -68,7 +68,7 @@ export class PtraceAddressSpace extends AddressSpaceBase {
       ? this.native.map(address, start, length, access, precommit)
       : this.native.mapDescriptor(fd, address, start, length, access, precommit);
     if (!ofMemory && (status === -ENODEV || status === -EPERM || status === -EACCES)) {
-      throw new PlatformError(`the host does not let the file be mapped: errno ${-status}`);
+      throw new PlatformError(`the host cannot map the file: errno ${-status}`);
     }
     if (status < 0) throw failure('map', status);
     this.#stub.mappings.set({
