@@ -19,7 +19,15 @@ export const Sock = {
   CLOEXEC: 0o2000000,
 } as const;
 
-export const IpProto = { IP: 0, ICMP: 1, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, UDPLITE: 136 } as const;
+export const IpProto = {
+  IP: 0,
+  ICMP: 1,
+  TCP: 6,
+  UDP: 17,
+  IPV6: 41,
+  ICMPV6: 58,
+  UDPLITE: 136,
+} as const;
 
 /** Levels of setsockopt(2) that are no protocol. */
 export const SOL_SOCKET = 1;

@@ -18,13 +18,13 @@ function giveInt(task: Task, address: number, value: number): number {
   return task.mm.copyOut(address, bytes) < INT_SIZE ? -Errno.EFAULT : 0;
 }
 
-function setNonBlocking(task: Task, file: OpenFile, address: number): number {
+function setFlag(task: Task, file: OpenFile, address: number, flag: number): number {
   const bytes = Buffer.alloc(INT_SIZE);
   if (task.mm.copyIn(address, bytes) < INT_SIZE) {
     return -Errno.EFAULT;
   }
   const on = bytes.readInt32LE() !== 0;
-  file.setStatusFlags(on ? file.flags | O.NONBLOCK : file.flags & ~O.NONBLOCK);
+  file.setStatusFlags(on ? file.flags | flag : file.flags & ~flag);
   return 0;
 }
 
@@ -52,7 +52,9 @@ function sysIoctl(task: Task, args: Registers): number {
       task.files.setCloseOnExec(fd, request === Ioctl.FIOCLEX);
       return 0;
     case Ioctl.FIONBIO:
-      return setNonBlocking(task, file, argument);
+      return setFlag(task, file, argument, O.NONBLOCK);
+    case Ioctl.FIOASYNC:
+      return file.seekable ? -Errno.ENOTTY : setFlag(task, file, argument, O.ASYNC);
     case Ioctl.FIONREAD: {
       const count = available(file);
       return count === undefined
@@ -71,6 +73,7 @@ export const rows: readonly SyscallRow[] = [
     handler: sysIoctl,
     args: ['fd', 'ioctl', 'pointer'],
     support: 'partial',
-    missing: 'requests other than those of terminals and FIONREAD, FIONBIO, FIOCLEX',
+    missing:
+      'requests other than those of terminals and FIONREAD, FIONBIO, FIOASYNC (no SIGIO), FIOCLEX',
   },
 ];

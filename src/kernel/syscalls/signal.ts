@@ -14,7 +14,7 @@ import {
   SiCode,
   Signo,
 } from '../abi/signal.js';
-import { PidFile } from '../fs/event/pid-file.js';
+import { processOfFile } from '../fs/event/pid-file.js';
 import {
   NO_ALTERNATE_STACK,
   RETURN_FRAME_SIZE,
@@ -216,9 +216,9 @@ function sysPidfdSendSignal(task: Task, args: Registers): number {
   const file = task.files.get(args.argumentInt(0));
   const [signo, infoAt] = [args.argumentInt(1), args.argument(2)];
   if (args.argumentUint(3) !== 0) return -Errno.EINVAL;
-  if (!(file instanceof PidFile)) return -Errno.EBADF;
-  const target = task.kernel.processes.get(file.process.pid);
-  if (target !== file.process) return -Errno.ESRCH;
+  const target = processOfFile(file);
+  if (target === undefined) return -Errno.EBADF;
+  if (task.kernel.processes.get(target.pid) !== target) return -Errno.ESRCH;
   if (infoAt === 0) return queueTo(task, target, signo, userInfo(task, signo, SiCode.SI_USER));
   const info = readQueuedInfo(task, infoAt, signo);
   if (typeof info === 'number') return info;

@@ -130,6 +130,7 @@ export const IOCTLS: ReadonlyMap<number, string> = new Map([
   [0x5414, 'TIOCSWINSZ'],
   [0x541b, 'FIONREAD'],
   [0x5421, 'FIONBIO'],
+  [0x5452, 'FIOASYNC'],
   [0x5450, 'FIONCLEX'],
   [0x5451, 'FIOCLEX'],
 ]);
@@ -318,12 +319,22 @@ const FPE_CODES = [
 ];
 const ILL_CODES = [undefined, 'ILL_ILLOPC', 'ILL_ILLOPN', 'ILL_ILLADR', 'ILL_ILLTRP'];
 const TRAP_CODES = [undefined, 'TRAP_BRKPT', 'TRAP_TRACE', 'TRAP_BRANCH', 'TRAP_HWBKPT'];
+const CHILD_CODES = [
+  undefined,
+  'CLD_EXITED',
+  'CLD_KILLED',
+  'CLD_DUMPED',
+  'CLD_TRAPPED',
+  'CLD_STOPPED',
+  'CLD_CONTINUED',
+];
 const CODES_BY_SIGNAL: ReadonlyMap<number, readonly (string | undefined)[]> = new Map([
   [4, ILL_CODES],
   [5, TRAP_CODES],
   [7, BUS_CODES],
   [8, FPE_CODES],
   [11, SEGV_CODES],
+  [17, CHILD_CODES],
 ]);
 const GENERAL_CODES: ReadonlyMap<number, string> = new Map([
   [0, 'SI_USER'],

@@ -2,8 +2,10 @@
 import { errnoName } from '../abi/errno.js';
 import { errorText } from '../abi/error-text.js';
 import { signalName } from '../abi/signal.js';
+import { CLD } from '../abi/wait.js';
 import { syscallName } from '../abi/syscall-names.js';
 import type { SignalObserver } from '../signal/delivery.js';
+import type { SignalInfo } from '../signal/signal-info.js';
 import type { ArgumentFormat, SyscallRow } from '../syscalls/row.js';
 import type { Dispatcher, SyscallTable } from '../syscalls/dispatcher.js';
 import type { Task } from '../task/task.js';
@@ -66,6 +68,7 @@ export class Tracer {
       fields.push(`si_addr=${formatPointer(info.address)}`);
     } else if (info.pid !== undefined) {
       fields.push(`si_pid=${String(info.pid)}`, `si_uid=${String(info.uid ?? 0)}`);
+      if (info.status !== undefined) fields.push(...childFields(info));
     }
     this.#line(task, `--- ${name} {${fields.join(', ')}} ---`);
   };
@@ -140,6 +143,12 @@ export class Tracer {
     const call = `${syscallName(number)}(${parts.filter((part) => part !== undefined).join(', ')}) `;
     this.#line(task, `${call.padEnd(RESULT_COLUMN)}= ${result}`);
   }
+}
+
+/** What a SIGCHLD says besides: an exit code, or the signal that did it. */
+function childFields({ code, status = 0, userTime = 0 }: SignalInfo): string[] {
+  const shown = code === CLD.Exited ? String(status) : signalName(status);
+  return [`si_status=${shown}`, `si_utime=${String(userTime)}`, 'si_stime=0'];
 }
 
 function formatResult(result: number, hex: boolean): string {

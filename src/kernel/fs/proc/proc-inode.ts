@@ -12,6 +12,7 @@ import type { Location } from '../location.js';
 import { KernelMemory } from '../kernel-memory.js';
 import { OpenFile } from '../open-file.js';
 import { now } from '../time-stamp.js';
+import type { Process } from '../../task/process.js';
 
 /** Who owns an entry. */
 export interface Owner {
@@ -104,6 +105,8 @@ export class ProcDirectory extends ProcInode {
       find(name: string, path: string, caller: Caller): Inode | undefined;
     },
     permissions = 0o555,
+    /** The directory of a process: who it is. */
+    readonly process?: Process,
   ) {
     super(fs, path, Mode.S_IFDIR | permissions, owner);
   }

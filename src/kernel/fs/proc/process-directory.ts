@@ -106,7 +106,8 @@ export function processDirectory(fs: ProcFs, path: string, task: Task): Inode {
   if (!path.includes('/task/')) {
     entries.set('task', (at) => taskDirectory(fs, at, owner, task));
   }
-  return new ProcDirectory(fs, path, owner, entries);
+  const process = path.includes('/task/') ? undefined : task.process;
+  return new ProcDirectory(fs, path, owner, entries, undefined, undefined, process);
 }
 
 /** The id of a session or user that there is not. */
