@@ -130,4 +130,53 @@ describePlatforms('extended state', (platform) => {
       copy.setExtendedState(new Uint8Array(10));
     }).toThrow(/bytes/);
   });
+
+  it('of the host is none of the guest`s: its rounding, its denormals and its masks stay', async () => {
+    // Round towards zero, flush and take denormals for zero, single precision; then by every way out.
+    using guest = platform.guest(
+      `1: movl $0xffc0, -8(%rsp)
+       ldmxcsr -8(%rsp)
+       movw $0xc7f, -8(%rsp)
+       fldcw -8(%rsp)
+       cmpl $1, %esi
+       je 2f
+       ja 3f
+       syscall
+       jmp 1b
+       2: ud2
+       3: jmp 3b`,
+    );
+    const { context, registers, space } = guest;
+    /** Of what the compiler cannot compute beforehand. */
+    const compute = (one: number, least: number): number[] => [
+      one / 3,
+      -one / 3,
+      least * 1,
+      least / 2,
+      2 ** -1022 * (one / 2),
+      Math.sqrt(2 * one),
+      0.1 * one + 0.2,
+    ];
+    const [one, least] = [Number('1'), Number('5e-324')];
+    const before = compute(one, least);
+    expect(before[2]).toBe(5e-324);
+    const ways = [SwitchResult.Syscall, SwitchResult.Signal, SwitchResult.Interrupt];
+    for (let round = 0; round < 9; round++) {
+      const way = ways[round % 3];
+      guest.start(registers);
+      registers.setNumber(Register.Rsi, round % 3);
+      const spins = way === SwitchResult.Interrupt;
+      if (round % 2 === 0) {
+        expect(context.switchSync(space, registers, -1, spins ? 2000 : 0)).toBe(way);
+      } else {
+        const pending = context.switch(space, registers, -1);
+        if (spins) context.interrupt();
+        expect(await pending).toBe(way);
+      }
+      expect(compute(one, least)).toEqual(before);
+    }
+    const state = new DataView(context.getExtendedState().buffer);
+    expect(state.getUint32(24, true)).toBe(0xffc0);
+    expect(state.getUint16(0, true)).toBe(0xc7f);
+  });
 });

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { interruptContext } from '../../src/index.js';
 import { SwitchResult, type Context } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
+import { patience, workload } from '../patience.js';
 import { Count, interruptFromWorker, newCounts } from './interrupter.js';
 import type { Guest } from './guest.js';
 import { describePlatforms } from './platforms.js';
@@ -10,7 +11,7 @@ import { describePlatforms } from './platforms.js';
 const SPIN = '1: incq %rbx\n jmp 1b';
 const CALLS = '1: incq %rdi\n syscall\n jmp 1b';
 /** What ends a switch whose interruption was lost, so that the test fails and does not hang. */
-const LOST_US = 25_000_000;
+const LOST_US = patience(25_000_000);
 
 /** Until the context is gone. */
 const FOR_EVER = 50_000_000;
@@ -56,7 +57,7 @@ describePlatforms('interruptContext() on another thread', (platform) => {
   it('ends an endless loop of switchSync, which blocks its own, 2,000 times, and none is lost', async () => {
     using guest = platform.guest(SPIN);
     const counts = newCounts();
-    const times = 2000;
+    const times = workload(2000);
     const worker = interruptFromWorker({
       counts,
       context: guest.context.id,
@@ -75,7 +76,7 @@ describePlatforms('interruptContext() on another thread', (platform) => {
   it('meets contexts on their way in and out of system calls, and none is lost', async () => {
     using guest = platform.guest(CALLS);
     const counts = newCounts();
-    const times = 2000;
+    const times = workload(2000);
     const worker = interruptFromWorker({
       counts,
       context: guest.context.id,
@@ -94,7 +95,7 @@ describePlatforms('interruptContext() on another thread', (platform) => {
   it('from two threads at once, thousands of times, on switch: the last of them is seen, too', async () => {
     using guest = platform.guest(SPIN);
     const counts = newCounts();
-    const task = { counts, context: guest.context.id, times: 5000, awaitEach: false };
+    const task = { counts, context: guest.context.id, times: workload(5000), awaitEach: false };
     const workers = [interruptFromWorker(task), interruptFromWorker(task)];
     const registers = guest.start(new Registers());
     let lastSeen = false;
@@ -117,7 +118,7 @@ describePlatforms('interruptContext() on another thread', (platform) => {
 
   it('interrupts two contexts from a thread each, one of them waiting for a vCPU at times', async () => {
     using guest = platform.guest(SPIN, { vcpus: 1 });
-    const times = 300;
+    const times = workload(300);
     await Promise.all(
       [guest.context, guest.platform.newContext()].map(async (context) => {
         const counts = newCounts();

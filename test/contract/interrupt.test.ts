@@ -4,6 +4,7 @@ import { SwitchResult, type Context } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
 import { CODE, DATA } from './guest.js';
 import { describePlatforms } from './platforms.js';
+import { Random } from './random.js';
 
 const SPIN = '1: jmp 1b';
 const CALLS = '1: incq %rdi\n syscall\n jmp 1b';
@@ -62,22 +63,77 @@ describePlatforms('interrupt()', (platform) => {
     expect(calls + interrupts).toBe(3000);
   });
 
-  it('at random moments leaves every switch of eight contexts on two vCPUs accounted for', async () => {
-    using guest = platform.guest(CALLS, { vcpus: 2 });
-    const drive = async (context: Context): Promise<void> => {
-      const registers = guest.start(new Registers());
-      let calls = 0;
-      for (let i = 0; i < 400; i++) {
-        if (Math.random() < 0.1) context.interrupt();
-        const result = await context.switch(guest.space, registers, -1);
-        if (result === SwitchResult.Syscall) calls++;
-        // An interrupt may come between the increment and its call.
-        const ahead = registers.getNumber(Register.Rdi) - calls;
-        expect(ahead === 0 || (ahead === 1 && result === SwitchResult.Interrupt)).toBe(true);
-      }
-      context.dispose();
-    };
-    await Promise.all(Array.from({ length: 8 }, () => drive(guest.platform.newContext())));
+  it.each([1, 2, 3])(
+    'at random moments, of seed %i, leaves every switch accounted for',
+    async (seed) => {
+      using guest = platform.guest(CALLS, { vcpus: 2 });
+      const drive = async (context: Context, random: Random): Promise<void> => {
+        const registers = guest.start(new Registers());
+        let calls = 0;
+        for (let i = 0; i < 300; i++) {
+          // Before, on the way in, and while it runs or waits for a vCPU.
+          if (random.chance(0.1)) context.interrupt();
+          const pending = context.switch(guest.space, registers, -1);
+          const moment = random.below(10);
+          const interrupt = (): void => {
+            context.interrupt();
+          };
+          if (moment === 0) interrupt();
+          else if (moment === 1) queueMicrotask(interrupt);
+          else if (moment === 2) setImmediate(interrupt);
+          const result = await pending;
+          if (result === SwitchResult.Syscall) calls++;
+          else expect(result).toBe(SwitchResult.Interrupt);
+          // An interrupt may come between the increment and its call.
+          const ahead = registers.getNumber(Register.Rdi) - calls;
+          expect(ahead === 0 || (ahead === 1 && result === SwitchResult.Interrupt)).toBe(true);
+        }
+      };
+      await Promise.all(
+        Array.from({ length: 8 }, (_, index) =>
+          drive(guest.platform.newContext(), new Random(seed * 100 + index)),
+        ),
+      );
+    },
+  );
+
+  it('that comes after the last switch is the next one`s, of whatever kind, and of no other context', async () => {
+    using guest = platform.guest(CALLS);
+    const { context, registers, space } = guest;
+    const other = guest.platform.newContext();
+    const others = guest.start(new Registers());
+    for (let round = 0; round < 20; round++) {
+      if (round % 2 === 0) expect(guest.run()).toBe(SwitchResult.Syscall);
+      else expect(await context.switch(space, registers, -1)).toBe(SwitchResult.Syscall);
+      context.interrupt();
+      expect(other.switchSync(space, others, -1)).toBe(SwitchResult.Syscall);
+      expect(await other.switch(space, others, -1)).toBe(SwitchResult.Syscall);
+      const before = registers.getNumber(Register.Rdi);
+      if (round % 4 < 2) expect(guest.run()).toBe(SwitchResult.Interrupt);
+      else expect(await context.switch(space, registers, -1)).toBe(SwitchResult.Interrupt);
+      expect(registers.getNumber(Register.Rdi)).toBe(before);
+    }
+  });
+
+  it('called often while a switch is under way ends that one, and the next at most', async () => {
+    using guest = platform.guest(SPIN);
+    const { context, registers, space } = guest;
+    for (let round = 0; round < 20; round++) {
+      const pending = context.switch(space, registers, -1);
+      for (let i = 0; i < 100; i++) context.interrupt();
+      expect(await pending).toBe(SwitchResult.Interrupt);
+      const next = context.switch(space, registers, -1);
+      const late = { called: false };
+      setTimeout(() => {
+        late.called = true;
+        context.interrupt();
+      }, 2);
+      expect(await next).toBe(SwitchResult.Interrupt);
+      // What is left of the hundred has ended it, or else the late one has and is used up by it.
+      while (!late.called) await new Promise(setImmediate);
+    }
+    context.interrupt();
+    expect(await context.switch(space, registers, -1)).toBe(SwitchResult.Interrupt);
   });
 
   it('is what a switch with a budget returns when it is used up', () => {

@@ -2,6 +2,8 @@
 import { Worker, workerData } from 'node:worker_threads';
 import { interruptContext } from '../../src/host/interrupt-context.js';
 
+import { patience } from '../patience.js';
+
 /** Words of the shared memory. */
 export const Count = {
   /** `Interrupt` results that the context's thread has seen. */
@@ -25,7 +27,7 @@ export interface Task {
 }
 
 /** What is long enough to be called lost. */
-const LOST_MS = 20_000;
+const LOST_MS = patience(20_000);
 
 function interruptOften({ counts, context, times, awaitEach, pause = 0 }: Task): void {
   for (let made = 1; made <= times; made++) {

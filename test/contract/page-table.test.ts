@@ -1,11 +1,7 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Access } from '../../src/platform/access.js';
-import { SwitchResult } from '../../src/platform/contract.js';
 import { SegmentationFault } from '../../src/platform/errors.js';
-import { Register } from '../../src/platform/registers.js';
 import { Accessor } from './accessor.js';
-import { patience } from '../patience.js';
 import { describePlatforms } from './platforms.js';
 
 const PAGE = 4096;
@@ -43,21 +39,6 @@ describePlatforms('mappings', (platform) => {
       if (range) guest.map(guest.space, 0x50000000, range, RW);
       expect(guest.read(0x50000000)).toBe((i % 3) + 1);
     }
-  });
-
-  it('map over a large page with memory of another alignment, and leave no hole', () => {
-    using guest = new Accessor(platform.create);
-    const large = guest.allocate(2 * LARGE);
-    guest.fill(large.start, 2 * LARGE, (page) => 1000 + page);
-    const at = 0x80000000;
-    guest.map(guest.space, at, large, RW);
-    expect(guest.read(at + 511 * PAGE)).toBe(1511);
-    const shifted = { start: large.start + PAGE, end: large.start + PAGE + LARGE };
-    guest.map(guest.space, at, shifted, RW);
-    for (const page of [0, 1, 255, 511]) {
-      expect(guest.read(at + page * PAGE)).toBe(1001 + page);
-    }
-    expect(guest.read(at + LARGE)).toBe(1512);
   });
 
   it('split a large page that is partly unmapped or narrowed', () => {
@@ -123,71 +104,5 @@ describePlatforms('mappings', (platform) => {
     expect(guest.space.compareAndSwapUint32(at, 7, 1)).toBe(7);
     expect(guest.space.swapUint32(at, 0xffffffff)).toBe(1);
     expect(() => guest.space.swapUint32(at + 2 * PAGE, 1)).toThrow(SegmentationFault);
-  });
-
-  it(
-    'agree with a plain model, as the guest reads them',
-    () => {
-      using guest = new Accessor(platform.create);
-      const base = 0x2000000000;
-      const pages = 3 * 512;
-      const memory = guest.allocate(4 * LARGE);
-      guest.fill(memory.start, 4 * LARGE, (page) => page + 1);
-      const step = fc.record({
-        unmap: fc.boolean(),
-        page: fc.oneof(fc.nat(pages - 1), fc.constantFrom(0, 512, 1024)),
-        count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(512, 1024)),
-        source: fc.oneof(fc.nat(1000), fc.constantFrom(0, 512, 1024)),
-      });
-      fc.assert(
-        fc.property(
-          fc.array(step, { maxLength: 25 }),
-          fc.infiniteStream(fc.nat()),
-          (steps, probes) => {
-            const model = new Array<number | undefined>(pages).fill(undefined);
-            guest.space.unmap(base, pages * PAGE);
-            for (const { unmap, page, count, source } of steps) {
-              const length = Math.min(count, pages - page);
-              if (unmap) {
-                guest.space.unmap(base + page * PAGE, length * PAGE);
-              } else {
-                const start = memory.start + source * PAGE;
-                guest.map(
-                  guest.space,
-                  base + page * PAGE,
-                  { start, end: start + length * PAGE },
-                  RW,
-                );
-              }
-              for (let i = 0; i < length; i++) model[page + i] = unmap ? undefined : source + i + 1;
-              for (let i = 0; i < 6; i++) {
-                const random = (probes.next().value as number) % pages;
-                const probe = i < 2 ? Math.min(pages - 1, page + (i ? length : 0)) : random;
-                expect(guest.read(base + probe * PAGE)).toBe(model[probe]);
-              }
-            }
-          },
-        ),
-        { numRuns: 40 },
-      );
-    },
-    patience(120_000),
-  );
-});
-
-describePlatforms('an unmap', (platform) => {
-  it('reaches a context that runs on another vCPU meanwhile', async () => {
-    using guest = platform.guest('1: movq (%rdi), %rax\n incq %rbx\n jmp 1b', { vcpus: 2 });
-    const range = guest.allocate(PAGE);
-    for (let i = 0; i < 20; i++) {
-      guest.map(guest.space, 0x70000000, range, RW);
-      guest.start(guest.registers);
-      guest.registers.setNumber(Register.Rdi, 0x70000000);
-      const pending = guest.context.switch(guest.space, guest.registers, -1);
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      guest.space.unmap(0x70000000, PAGE);
-      expect(await pending).toBe(SwitchResult.Signal);
-      expect(guest.fault().address).toBe(0x70000000);
-    }
   });
 });

@@ -2,11 +2,12 @@
 import { expect, it } from 'vitest';
 import { SwitchResult, type Context } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
+import { patience, workload } from '../patience.js';
 import { DATA, type Guest } from './guest.js';
 import { describePlatforms } from './platforms.js';
 
 /** What ends a test that would wait for ever. */
-const TOO_LONG_MS = 40_000;
+const TOO_LONG_MS = patience(40_000);
 
 interface Thread {
   readonly context: Context;
@@ -71,7 +72,7 @@ describePlatforms('two guest threads', (platform) => {
   });
 
   it('count without a loss by locked instructions, and with losses by plain ones', async () => {
-    const times = 10_000_000;
+    const times = workload(10_000_000);
     const lost = async (lock: string): Promise<number> => {
       using guest = platform.guest(
         // Neither begins before the other is there.
@@ -111,7 +112,7 @@ const ADDERS = `testl %esi, %esi
   decl %ecx
   jnz 2b
   syscall`;
-const GUEST_TIMES = 2_000_000;
+const GUEST_TIMES = workload(2_000_000);
 
 /** Starts both adders, calls `act` until they are done, and gives what it has counted. */
 async function besideAdders(guest: Guest, act: () => number): Promise<number> {
@@ -185,7 +186,7 @@ describePlatforms('more contexts than vCPUs', (platform) => {
     'all get to their end on %i of them, whatever ends their switches',
     async (vcpus) => {
       using guest = platform.guest(CALLS, { vcpus });
-      const rounds = 300;
+      const rounds = workload(300);
       const ends = await Promise.all(
         threads(guest, 12).map(async (thread, index) => {
           thread.registers.setNumber(Register.R12, rounds);
@@ -232,7 +233,7 @@ describePlatforms('more contexts than vCPUs', (platform) => {
   it('lose no wake-up when all of them come and go at once', async () => {
     using guest = platform.guest('1: syscall\n jmp 1b', { vcpus: 2 });
     const all = threads(guest, 20);
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < workload(100); round++) {
       const results = await Promise.all(all.map((thread) => runOut(guest, thread)));
       expect(results.every((result) => result === SwitchResult.Syscall)).toBe(true);
     }

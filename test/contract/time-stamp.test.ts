@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
+import { workload } from '../patience.js';
 import { DATA, type Guest } from './guest.js';
 import { describePlatforms } from './platforms.js';
 
@@ -38,7 +39,7 @@ function newThread(guest: Guest, reads: number): Registers {
 describePlatforms('the time-stamp counter', (platform) => {
   it('never goes back within a switch', () => {
     using guest = platform.guest(PROGRAM);
-    const registers = newThread(guest, 500_000);
+    const registers = newThread(guest, workload(500_000));
     expect(guest.run(guest.context, registers)).toBe(SwitchResult.Syscall);
     expect(registers.getNumber(Register.Rbx)).toBe(0);
   });
@@ -48,7 +49,7 @@ describePlatforms('the time-stamp counter', (platform) => {
     const contexts = [guest.context, guest.platform.newContext(), guest.platform.newContext()];
     const registers = contexts.map(() => newThread(guest, 1));
     let last = 0n;
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < workload(300); i++) {
       const at = i % 3;
       const [context, own] = [contexts[at], registers[at]];
       if (context === undefined || own === undefined) throw new Error('no context');
@@ -68,7 +69,7 @@ describePlatforms('the time-stamp counter', (platform) => {
     using guest = platform.guest(PROGRAM, { vcpus: 2 });
     await Promise.all(
       [1, 2, 3].map(async () => {
-        const registers = newThread(guest, 300_000);
+        const registers = newThread(guest, workload(300_000));
         const context = guest.platform.newContext();
         while ((await context.switch(guest.space, registers, -1)) === SwitchResult.Interrupt);
         expect(registers.getNumber(Register.Rbx)).toBe(0);
