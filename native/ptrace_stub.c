@@ -10,12 +10,16 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "ptrace_image.h"
 
 #define USER_CS 0x33
 #define USER_SS 0x2b
 #define RFLAGS_IF 0x202
+
+/* Between looks at a thread that is being killed. */
+#define REAP_NANOSECONDS 50000
 
 void rf_stub_thread_init(struct rf_stub_thread *thread, pid_t process, pid_t tid) {
   *thread = (struct rf_stub_thread){.process = process, .tid = tid, .cpu = -1};
@@ -208,14 +212,21 @@ void rf_stub_kill(const struct rf_stub_thread *first) {
 }
 
 void rf_stub_reap(const struct rf_stub_thread *thread) {
-  int status;
-  pid_t waited;
+  /* A thread other than the first may be let go meanwhile, by the end of the thread of ours that traces it,
+   * which join does not wait for: then nobody would wake us. A thread that was never attached to is nobody's
+   * to wait for. */
+  const struct timespec moment = {.tv_nsec = REAP_NANOSECONDS};
+  const int options = thread->tid == thread->process ? __WALL : __WALL | WNOHANG;
   if (thread->dead)
     return;
-  /* A thread that was never attached to is nobody's to wait for. */
-  do {
-    waited = wait4(thread->tid, &status, __WALL, NULL);
-    if (waited > 0 && WIFSTOPPED(status))
+  for (;;) {
+    int status = 0;
+    pid_t waited = wait4(thread->tid, &status, options, NULL);
+    if (waited == 0)
+      nanosleep(&moment, NULL);
+    else if (waited > 0 && WIFSTOPPED(status))
       ptrace(PTRACE_CONT, thread->tid, NULL, NULL);
-  } while ((waited < 0 && errno == EINTR) || (waited > 0 && WIFSTOPPED(status)));
+    else if (waited > 0 || errno != EINTR)
+      return;
+  }
 }
