@@ -17,6 +17,7 @@ export type { FilledMemory, Reader } from './memory/allocate-and-fill.js';
 export { allocateAndFill } from './memory/allocate-and-fill.js';
 export type {
   Bind,
+  NetworkMode,
   PlatformName,
   PlatformOptions,
   RunOptions,

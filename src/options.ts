@@ -16,6 +16,12 @@ export interface PlatformOptions {
   readonly vcpus?: number;
 }
 
+/**
+ * `none`: a loopback of the sandbox's own, and nothing else. `host`: also outgoing TCP connections and UDP, which the
+ * host's sockets make; nothing listens on the host.
+ */
+export type NetworkMode = 'none' | 'host';
+
 /** A host directory that the guest sees at a path of its own. */
 export interface Bind {
   readonly host: string;
@@ -31,6 +37,8 @@ export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
   /** Host directory that is the guest's root, read-only with a layer in memory on top; `/` by default. */
   readonly rootfs?: string;
   readonly binds?: readonly Bind[];
+  /** What a program can reach over the network; `none` by default. */
+  readonly net?: NetworkMode;
   /** What uname(2) says; the host's name by default. */
   readonly hostname?: string;
   /** Is given a line for each system call, as strace prints them, without its newline. */

@@ -5,6 +5,7 @@ import { inspectKvmDevice } from './host/kvm-device.js';
 import { createFsContext, enter } from './kernel/fs/create-fs-context.js';
 import type { FsContext } from './kernel/fs/fs-context.js';
 import { Kernel } from './kernel/kernel.js';
+import { NodeNetwork } from './kernel/net/host/node-network.js';
 import { ExecError } from './kernel/loader/exec-error.js';
 import type { PlatformOptions, SandboxOptions, StartOptions } from './options.js';
 import type { Platform } from './platform/contract.js';
@@ -87,6 +88,7 @@ export class Sandbox implements AsyncDisposable {
       trace: options.trace,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       cpuCount: platform.vcpus,
+      ...(reachesHost(options.net) ? { hostNetwork: new NodeNetwork() } : {}),
       ...(options.onDefect === undefined ? {} : { onDefect: options.onDefect }),
     });
   }
@@ -163,6 +165,13 @@ export class Sandbox implements AsyncDisposable {
     program.ended.then(forget, forget);
     return program;
   }
+}
+
+function reachesHost(mode: string | undefined): boolean {
+  if (mode !== undefined && mode !== 'none' && mode !== 'host') {
+    throw new TypeError(`net is 'none' or 'host', not ${JSON.stringify(mode)}`);
+  }
+  return mode === 'host';
 }
 
 /** The kernel's strings hold a byte in each character, so that any name survives. */

@@ -1,6 +1,6 @@
 /** Values of `run`'s options, from text to what they mean. Bad ones throw what commander reports. */
 import { InvalidArgumentError } from 'commander';
-import type { PlatformName } from '../options.js';
+import type { NetworkMode, PlatformName } from '../options.js';
 
 /** A host directory or file that the guest sees at a path of its own. */
 export interface Bind {
@@ -72,6 +72,14 @@ export function parseVcpus(text: string): number {
     throw new InvalidArgumentError('A number of vCPUs is a whole number from 1 up.');
   }
   return Number(text);
+}
+
+/** What the guest's network leads to. */
+export function parseNetwork(text: string): NetworkMode {
+  if (text !== 'none' && text !== 'host') {
+    throw new InvalidArgumentError('A network is none or host.');
+  }
+  return text;
 }
 
 export function parsePlatform(text: string): 'auto' | PlatformName {

@@ -9,6 +9,7 @@ import {
   collectEnv,
   DEFAULT_MEMORY,
   parseMemory,
+  parseNetwork,
   parsePlatform,
   parseVcpus,
 } from './options.js';
@@ -79,6 +80,12 @@ function createRunCommand(status: { value: number }): Command {
       new Option('--memory <size>', 'most memory the guest may use, as in 512m or 2g')
         .argParser(parseMemory)
         .default(parseMemory(DEFAULT_MEMORY), DEFAULT_MEMORY),
+    )
+    .option(
+      '--net <mode>',
+      "network: none but the guest's own loopback, or host for outgoing connections too",
+      parseNetwork,
+      'none',
     )
     .option('--vcpus <n>', 'number of virtual CPUs (default: chosen by the platform)', parseVcpus)
     .option(

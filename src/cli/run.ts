@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { StartError } from '../errors.js';
-import type { PlatformName, SandboxOptions } from '../options.js';
+import type { NetworkMode, PlatformName, SandboxOptions } from '../options.js';
 import type { Sandbox } from '../sandbox.js';
 import { guestEnvironment } from './environment.js';
 import { describeSignalDeath, Status } from './exit-status.js';
@@ -17,6 +17,7 @@ export interface RunCommandOptions {
   readonly env?: readonly string[];
   readonly cwd?: string;
   readonly memory: number;
+  readonly net: NetworkMode;
   readonly vcpus?: number;
   readonly platform: 'auto' | PlatformName;
   readonly trace?: true;
@@ -81,6 +82,7 @@ function sandboxOptions(
       say(`ringfence: ${message}`);
     },
     memory: options.memory,
+    net: options.net,
     ...(options.vcpus === undefined ? {} : { vcpus: options.vcpus }),
     rootfs: options.rootfs,
     binds: options.bind ?? [],

@@ -27,6 +27,7 @@ import { Process } from './task/process.js';
 import { KernelMemory } from './fs/kernel-memory.js';
 import { HostTerminal } from './fs/tty/host-terminal.js';
 import { Terminals } from './fs/tty/terminals.js';
+import type { HostNetwork } from './net/host/host-network.js';
 import { Network } from './net/network.js';
 import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
 import { runTask } from './task/run-loop.js';
@@ -45,6 +46,8 @@ export interface KernelOptions {
   /** CPUs the guest sees in sched_getaffinity(2); 1 by default. */
   readonly cpuCount?: number;
   readonly credentials?: Credentials;
+  /** The way out for connections and datagrams; by default there is none. */
+  readonly hostNetwork?: HostNetwork;
   /** Told of what should not happen: an exception inside a handler, a guest out of memory. */
   readonly onDefect?: (message: string, error?: unknown) => void;
 }
@@ -99,7 +102,7 @@ export class Kernel {
     this.memory = options.platform.memory;
     this.hostname = options.hostname ?? hostname();
     this.cpuCount = options.cpuCount ?? 1;
-    this.network = new Network(KernelMemory.of(this.memory));
+    this.network = new Network(KernelMemory.of(this.memory), options.hostNetwork);
     this.#credentials = options.credentials ?? hostCredentials();
     const dispatch = createDispatcher(syscallTable);
     this.tracer = options.trace === undefined ? undefined : new Tracer(syscallTable, options.trace);

@@ -5,6 +5,7 @@ import {
   collectEnv,
   MIN_MEMORY,
   parseMemory,
+  parseNetwork,
   parsePlatform,
   parseVcpus,
 } from '../../src/cli/options.js';
@@ -92,10 +93,15 @@ describe('--env', () => {
   });
 });
 
-describe('--platform and --vcpus', () => {
+describe('--platform, --net and --vcpus', () => {
   it('takes the platforms that there are', () => {
     for (const name of ['auto', 'kvm', 'ptrace']) expect(parsePlatform(name)).toBe(name);
     expect(() => parsePlatform('qemu')).toThrow(/auto, kvm or ptrace/);
+  });
+
+  it('takes the networks that there are', () => {
+    for (const name of ['none', 'host']) expect(parseNetwork(name)).toBe(name);
+    expect(() => parseNetwork('bridge')).toThrow(/none or host/);
   });
 
   it('takes a count of vCPUs', () => {

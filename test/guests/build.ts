@@ -37,6 +37,7 @@ const RECIPES = {
   memory_model: bare('memory_model'),
   native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },
   processes: { sources: ['processes.c'], flags: ['-O1', ...STATIC] },
+  net_client: { sources: ['net_client.c'], flags: ['-O1', ...STATIC] },
   registers: {
     sources: ['registers.c', 'registers_probe.S'],
     flags: ['-O2', '-mgeneral-regs-only', ...BARE],

@@ -1,7 +1,7 @@
 /** The network of one sandbox: its names, its ports, and every socket that is open. */
 import { IpProto } from '../abi/socket.js';
 import type { KernelMemory } from '../fs/kernel-memory.js';
-import type { HostNetwork } from './host-network.js';
+import type { HostNetwork } from './host/host-network.js';
 import { covers, type Endpoint } from './inet/ip-address.js';
 import { PortTable } from './inet/port-table.js';
 import { TcpSocket } from './inet/tcp-socket.js';

@@ -83,7 +83,8 @@ export function parseAddressText(text: string): IpAddress | undefined {
   if (/^\d+\.\d+\.\d+\.\d+$/.test(plain)) {
     return MAPPED + Buffer.from(plain.split('.').map(Number)).toString('hex');
   }
-  const [head = '', tail] = plain.split('::');
+  const [head = '', tail, ...rest] = plain.split('::');
+  if (rest.length > 0) return undefined;
   const groups = (part: string): string[] =>
     part === '' ? [] : part.split(':').map((group) => group.padStart(4, '0'));
   const before = groups(head);

@@ -300,9 +300,9 @@ export class TcpSocket extends InetSocket implements TcpEnd {
     this.wakeAll();
   }
 
-  reset(): void {
+  reset(errno: number = Errno.ECONNRESET): void {
     if (this.state !== 'connected' || this.closed) return;
-    this.pendingError = this.#finReceived ? Errno.EPIPE : Errno.ECONNRESET;
+    this.pendingError = this.#finReceived ? Errno.EPIPE : errno;
     this.#other = undefined;
     this.state = 'finished';
     this.ended = BOTH_ENDED;

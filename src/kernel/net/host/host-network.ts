@@ -1,8 +1,8 @@
 /** The way out of the sandbox: outgoing connections and datagrams by the host's own sockets. */
-import type { Endpoint, IpAddress } from './inet/ip-address.js';
-import type { TcpEnd } from './inet/tcp-end.js';
-import type { TcpSocket } from './inet/tcp-socket.js';
-import type { UdpOutlet, UdpSocket } from './inet/udp-socket.js';
+import type { Endpoint, IpAddress } from '../inet/ip-address.js';
+import type { TcpEnd } from '../inet/tcp-end.js';
+import type { TcpSocket } from '../inet/tcp-socket.js';
+import type { UdpOutlet, UdpSocket } from '../inet/udp-socket.js';
 
 export interface HostNetwork {
   /** There is a way to an address outside of the sandbox. */
