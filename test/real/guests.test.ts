@@ -46,6 +46,12 @@ describePlatforms('guest programs', (platform) => {
     expect(native.status).toBe(0);
   });
 
+  it('locks on files', async () => {
+    const script = fileURLToPath(new URL('../guests/locks.py', import.meta.url));
+    // In memory on both sides.
+    await expectSameAsNative(['/usr/bin/python3', script, '/dev/shm']);
+  });
+
   it('event descriptors and sets of them', async () => {
     await expectSameAsNative([guest('events')]);
   });

@@ -1,5 +1,6 @@
 /** The descriptors of a process. */
 import { Errno } from '../abi/errno.js';
+import { releaseRecordLocks } from './locks/file-locks.js';
 import type { OpenFile } from './open-file.js';
 
 interface Slot {
@@ -15,6 +16,8 @@ export class FdTable {
   /** No descriptor below it is free. */
   #lowestFree = 0;
   #users = 1;
+  /** It has had locks on ranges of files, fcntl(2): they belong to the table, as in Linux. */
+  hasLocks = false;
 
   /** The file open under `fd`. */
   get(fd: number): OpenFile | undefined {
@@ -47,7 +50,9 @@ export class FdTable {
       this.#slots.push(undefined);
     }
     this.#slots[fd] = { file, closeOnExec };
-    before?.file.decRef();
+    if (before !== undefined) {
+      this.#letGo(before.file);
+    }
   }
 
   /** 0, or -EBADF. */
@@ -58,8 +63,16 @@ export class FdTable {
     }
     this.#slots[fd] = undefined;
     this.#lowestFree = Math.min(this.#lowestFree, fd);
-    slot.file.decRef();
+    this.#letGo(slot.file);
     return 0;
+  }
+
+  /** A descriptor of `file` is gone, and with it the table's locks on the file, however many others there are. */
+  #letGo(file: OpenFile): void {
+    if (this.hasLocks) {
+      releaseRecordLocks(file, this);
+    }
+    file.decRef();
   }
 
   isCloseOnExec(fd: number): boolean {

@@ -1,19 +1,15 @@
-/** Descriptors: close(2), dup(2), fcntl(2), flock(2), pipe(2), memfd_create(2). */
+/** Descriptors: close(2), dup(2), fcntl(2), pipe(2), memfd_create(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { FD_CLOEXEC, Fcntl, LockType, O } from '../abi/fcntl.js';
+import { FD_CLOEXEC, Fcntl, O } from '../abi/fcntl.js';
 import { KernelMemory } from '../fs/kernel-memory.js';
 import { createMemoryFile } from '../fs/memory-file.js';
 import type { OpenFile } from '../fs/open-file.js';
 import { createPipe, PipeFile } from '../fs/pipe.js';
 import type { Task } from '../task/task.js';
-import {
-  descriptorLimit,
-  giveDescriptor,
-  givePair,
-  usableFile,
-} from './file-descriptor-argument.js';
-import type { SyscallRow } from './row.js';
+import { descriptorLimit, giveDescriptor, givePair } from './file-descriptor-argument.js';
+import { recordLock } from './file-locks.js';
+import type { SyscallResult, SyscallRow } from './row.js';
 
 const CLOSE_RANGE_UNSHARE = 2;
 const CLOSE_RANGE_CLOEXEC = 4;
@@ -30,6 +26,11 @@ function sysCloseRange(task: Task, args: Registers): number {
   }
   if (flags & ~known || first > last) {
     return -Errno.EINVAL;
+  }
+  if (flags & CLOSE_RANGE_UNSHARE && task.files.isShared) {
+    const own = task.files.clone();
+    task.files.release();
+    task.files = own;
   }
   task.files.closeRange(first, last, (flags & CLOSE_RANGE_CLOEXEC) !== 0);
   return 0;
@@ -79,7 +80,7 @@ function sysDup3(task: Task, args: Registers): number {
   return duplicateTo(task, fd, target, flags !== 0);
 }
 
-function sysFcntl(task: Task, args: Registers): number {
+function sysFcntl(task: Task, args: Registers): SyscallResult {
   const fd = args.argumentInt(0);
   const command = args.argumentInt(1);
   const file = task.files.get(fd);
@@ -103,19 +104,18 @@ function sysFcntl(task: Task, args: Registers): number {
 }
 
 /** Commands that need more than a place. */
-function fileCommand(task: Task, file: OpenFile, command: number, args: Registers): number {
+function fileCommand(task: Task, file: OpenFile, command: number, args: Registers): SyscallResult {
   switch (command) {
     case Fcntl.SETFL:
       file.setStatusFlags(args.argumentInt(2));
       return 0;
     case Fcntl.GETLK:
-    case Fcntl.OFD_GETLK:
-      return lock(task, args.argument(2), true);
     case Fcntl.SETLK:
     case Fcntl.SETLKW:
+    case Fcntl.OFD_GETLK:
     case Fcntl.OFD_SETLK:
     case Fcntl.OFD_SETLKW:
-      return lock(task, args.argument(2), false);
+      return recordLock(task, file, command, args.argument(2));
     case Fcntl.GETOWN:
     case Fcntl.GETSIG:
     case Fcntl.SETOWN:
@@ -128,38 +128,6 @@ function fileCommand(task: Task, file: OpenFile, command: number, args: Register
     default:
       return -Errno.EINVAL;
   }
-}
-
-const FLOCK_SIZE = 32;
-
-/** Record locks: there is one process, and locks of one's own do not conflict. */
-function lock(task: Task, address: number, query: boolean): number {
-  const bytes = Buffer.alloc(FLOCK_SIZE);
-  if (task.mm.copyIn(address, bytes) < FLOCK_SIZE) {
-    return -Errno.EFAULT;
-  }
-  const type = bytes.readInt16LE(0);
-  const whence = bytes.readInt16LE(2);
-  const valid = type >= LockType.RDLCK && type <= LockType.UNLCK && whence >= 0 && whence <= 2;
-  if (!valid || (query && type === LockType.UNLCK)) {
-    return -Errno.EINVAL;
-  }
-  if (query) {
-    bytes.writeInt16LE(LockType.UNLCK, 0);
-    return task.mm.copyOut(address, bytes) < FLOCK_SIZE ? -Errno.EFAULT : 0;
-  }
-  return 0;
-}
-
-const LOCK_NB = 4;
-
-/** flock(2): likewise granted. */
-function sysFlock(task: Task, args: Registers): number {
-  const operation = args.argumentInt(1) & ~LOCK_NB;
-  if (operation !== 1 && operation !== 2 && operation !== 8) {
-    return -Errno.EINVAL;
-  }
-  return usableFile(task, args.argumentInt(0)) === undefined ? -Errno.EBADF : 0;
 }
 
 function pipe(task: Task, address: number, flags: number): number {
@@ -202,8 +170,6 @@ function sysMemfdCreate(task: Task, args: Registers): number {
   return giveDescriptor(task, file, (flags & MFD_CLOEXEC) !== 0);
 }
 
-const ONE_PROCESS = 'locks of other processes: there are none';
-
 export const rows: readonly SyscallRow[] = [
   { number: 3, name: 'close', handler: sysClose, args: ['fd'], support: 'full' },
   {
@@ -211,8 +177,7 @@ export const rows: readonly SyscallRow[] = [
     name: 'close_range',
     handler: sysCloseRange,
     args: ['uint', 'uint', 'hex'],
-    support: 'partial',
-    missing: 'CLOSE_RANGE_UNSHARE has no effect',
+    support: 'full',
   },
   { number: 32, name: 'dup', handler: sysDup, args: ['fd'], support: 'full' },
   { number: 33, name: 'dup2', handler: sysDup2, args: ['fd', 'fd'], support: 'full' },
@@ -229,15 +194,7 @@ export const rows: readonly SyscallRow[] = [
     handler: sysFcntl,
     args: ['fd', 'fcntl-command', 'fcntl-argument'],
     support: 'partial',
-    missing: `${ONE_PROCESS}; signal-driven I/O; leases; seals`,
-  },
-  {
-    number: 73,
-    name: 'flock',
-    handler: sysFlock,
-    args: ['fd', 'int'],
-    support: 'partial',
-    missing: ONE_PROCESS,
+    missing: 'signal-driven I/O; leases; seals',
   },
   { number: 22, name: 'pipe', handler: sysPipe, args: ['descriptors-out'], support: 'full' },
   {

@@ -6,6 +6,7 @@ import { rows as copyRows } from './file-copy.js';
 import { rows as descriptorRows } from './file-descriptors.js';
 import { rows as ioRows } from './file-io.js';
 import { rows as ioctlRows } from './file-ioctl.js';
+import { rows as lockRows } from './file-locks.js';
 import { rows as openRows } from './file-open.js';
 import { rows as sizeRows } from './file-size.js';
 import { rows as xattrRows } from './file-xattr.js';
@@ -26,6 +27,7 @@ export const fileRows: readonly SyscallRow[] = [
   ...ioRows,
   ...openRows,
   ...descriptorRows,
+  ...lockRows,
   ...sizeRows,
   ...copyRows,
   ...ioctlRows,
