@@ -33,4 +33,20 @@ describeKvm('the vCPU pool', () => {
     expect(await running).toBe(SwitchResult.CpuPreempted);
     expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.CpuPreempted);
   });
+
+  it('tells a preemption that came too late for one context to no other', async () => {
+    using guest = new Guest(CALLS, { vcpus: 1 });
+    const { context, registers, space } = guest;
+    for (let round = 0; round < 400; round++) {
+      const pending = context.switch(space, registers, -1);
+      // Some of them come just when the context is on its way out.
+      const end = performance.now() + (round % 40) * 0.005;
+      while (performance.now() < end);
+      const preempted = guest.platform.preemptAllCpus();
+      await Promise.all([pending, preempted]);
+      const fresh = guest.platform.newContext();
+      expect(fresh.switchSync(space, guest.start(new Registers()), -1)).toBe(SwitchResult.Syscall);
+      fresh.dispose();
+    }
+  });
 });
