@@ -14,6 +14,8 @@ import { Program } from './program.js';
 import { openStandardStreams } from './standard-streams.js';
 
 const DEFAULT_MEMORY = 2 * 1024 ** 3;
+/** Milliseconds: a day. */
+const LONG = 86_400_000;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
@@ -159,7 +161,10 @@ export class Sandbox implements AsyncDisposable {
 
   #follow(program: Program): Program {
     this.#running.add(program);
+    // A program that waits for nothing of the host's is no reason for Node.js to end.
+    const alive = setInterval(() => undefined, LONG);
     const forget = (): void => {
+      clearInterval(alive);
       this.#running.delete(program);
     };
     program.ended.then(forget, forget);

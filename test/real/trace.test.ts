@@ -42,6 +42,26 @@ describePlatforms('a trace', () => {
     expect(lines.at(-1)).toBe('+++ exited with 0 +++');
   });
 
+  it('shows sockets as strace does', async () => {
+    const lines = await trace(guest('unix_sockets'), '/dev/null');
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^socket\(AF_UNIX, SOCK_RAW\|SOCK_CLOEXEC\|SOCK_NONBLOCK, 1\) += \d+$/),
+    );
+    expect(lines).toContainEqual(
+      expect.stringMatching(
+        /^connect\(\d+, \{sa_family=AF_UNIX, sun_path="\/dev\/null\/socket-1"\}, 21\) = -1 ENOTDIR/,
+      ),
+    );
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^sendto\(\d+, "world", 5, 0, NULL, 0\) += 5$/),
+    );
+    expect(lines).toContainEqual(
+      expect.stringMatching(
+        /^setsockopt\(\d+, SOL_SOCKET, SO_RCVTIMEO_OLD, \{tv_sec=0, tv_usec=40000\}, 16\) += 0$/,
+      ),
+    );
+  });
+
   it('shows what is not implemented', async () => {
     const lines = await trace(guest('registers'), '2');
     expect(lines).toContainEqual(expect.stringMatching(/^syscall_0x3e8\(.* = -1 ENOSYS/));

@@ -1,4 +1,5 @@
 /** Arguments of socket calls. */
+import { So, SOL_SOCKET } from '../abi/socket.js';
 import { readWord } from '../abi/word.js';
 import {
   filled,
@@ -94,10 +95,18 @@ const option: Decoder = ({ args, index }) =>
   OPTION_NAMES.get(args.argumentInt(preceding(index)))?.get(args.argumentInt(index)) ??
   String(args.argumentInt(index));
 
-/** An int as such, longer ones as their bytes. */
+/** struct linger, struct timeval, an int; others as their bytes. */
 function value(decoding: Decoding, length: number): string | undefined {
   const bytes = pointedBytes(decoding, Math.min(Math.max(length, 0), SHOWN));
   if (bytes === undefined) return undefined;
+  const isOfSocket = decoding.args.argumentInt(1) === SOL_SOCKET;
+  const name = isOfSocket ? decoding.args.argumentInt(2) : -1;
+  if (name === So.LINGER && length === 8) {
+    return `{l_onoff=${String(bytes.readInt32LE(0))}, l_linger=${String(bytes.readInt32LE(4))}}`;
+  }
+  if ((name === So.RCVTIMEO || name === So.SNDTIMEO) && length === 16) {
+    return `{tv_sec=${bytes.readBigInt64LE(0)}, tv_usec=${bytes.readBigInt64LE(8)}}`;
+  }
   return length === 4
     ? `[${String(bytes.readInt32LE(0))}]`
     : quote(bytes.toString('latin1'), length > SHOWN);

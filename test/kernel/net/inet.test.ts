@@ -61,6 +61,16 @@ describe('TCP', () => {
     expect(network.kernelMemory.held).toBe(before);
   });
 
+  it('is listed in /proc/net', async () => {
+    const { port } = listening(guest);
+    const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+    const listed = new RegExp(`^ +0: 0100007F:${hexPort} 00000000:0000 0A `, 'm');
+    expect(guest.readFile('/proc/net/tcp')).toMatch(listed);
+    const client = guest.ok('socket', AF_INET, STREAM, 0);
+    await guest.async('connect', client, inet(port), 16);
+    expect(guest.readFile('/proc/net/tcp')).toMatch(new RegExp(` 0100007F:${hexPort} 01 `));
+  });
+
   it('has no way out', () => {
     const fd = guest.ok('socket', AF_INET, STREAM, 0);
     expect(guest.call('connect', fd, inet(80, '192.0.2.1'), 16)).toBe('ENETUNREACH');

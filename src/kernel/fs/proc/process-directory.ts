@@ -19,6 +19,7 @@ import {
 } from './proc-inode.js';
 import { limitsText, mapsText, smapsText, statmText } from './process-files.js';
 import { statText, statusText } from './status-files.js';
+import { networkDirectory } from './network-files.js';
 import type { ProcFs } from './procfs.js';
 
 /** The processes the caller can see. */
@@ -101,6 +102,7 @@ export function processDirectory(fs: ProcFs, path: string, task: Task): Inode {
   entries.set('cwd', (at) => placeLink(fs, at, owner, task, () => task.fsContext.cwd));
   entries.set('root', (at) => placeLink(fs, at, owner, task, () => task.fsContext.root));
   entries.set('exe', (at) => placeLink(fs, at, owner, task, () => task.process.executable));
+  entries.set('net', (at) => networkDirectory(fs, at));
   entries.set('fd', (at) => fdDirectory(fs, at, owner, task));
   entries.set('fdinfo', (at) => fdinfoDirectory(fs, at, owner, task));
   if (!path.includes('/task/')) {

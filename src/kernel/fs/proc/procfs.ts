@@ -38,6 +38,7 @@ export class ProcFs extends GeneratedFs {
       (path) =>
         new ProcLink(this, path, ROOT, (who) => `${String(who.pid)}/task/${String(who.tid)}`),
     );
+    entries.set('net', (path) => new ProcLink(this, path, ROOT, () => 'self/net'));
     entries.set('mounts', (path) => new ProcLink(this, path, ROOT, () => 'self/mounts'));
     return entries;
   }
