@@ -8,7 +8,9 @@ const FIRST_EPHEMERAL = 32768;
 const LAST_EPHEMERAL = 60999;
 
 export class PortTable {
-  readonly #ports = new Map<number, Set<InetSocket>>();
+  /** Sockets by their port; those that accept(2) gave are many, and nobody asks for one of them by its port. */
+  readonly #bound = new Map<number, Set<InetSocket>>();
+  readonly #accepted = new Map<number, Set<InetSocket>>();
   #next = FIRST_EPHEMERAL + Math.floor(Math.random() * (LAST_EPHEMERAL - FIRST_EPHEMERAL));
 
   /**
@@ -23,20 +25,23 @@ export class PortTable {
   ): number {
     const chosen = port === 0 ? this.#freePort(socket, address) : port;
     if (chosen === undefined) return -Errno.EADDRINUSE;
-    for (const other of this.at(chosen)) {
+    for (const other of this.#users(chosen)) {
       if (other !== socket && overlaps(socket, address, other) && !shares(other)) {
         return -Errno.EADDRINUSE;
       }
     }
-    this.add(socket, chosen);
+    insert(this.#bound, socket, chosen);
     return chosen;
   }
 
   /** A socket that came with its port: accept(2). */
-  add(socket: InetSocket, port: number): void {
-    const sockets = this.#ports.get(port);
-    if (sockets === undefined) this.#ports.set(port, new Set([socket]));
-    else sockets.add(socket);
+  addAccepted(socket: InetSocket, port: number): void {
+    insert(this.#accepted, socket, port);
+  }
+
+  *#users(port: number): Generator<InetSocket> {
+    yield* this.at(port);
+    yield* this.#accepted.get(port) ?? [];
   }
 
   #freePort(socket: InetSocket, address: IpAddress): number | undefined {
@@ -44,25 +49,36 @@ export class PortTable {
       const port = this.#next;
       this.#next = port === LAST_EPHEMERAL ? FIRST_EPHEMERAL : port + 1;
       let free = true;
-      for (const other of this.at(port)) free &&= !overlaps(socket, address, other);
+      for (const other of this.#users(port)) free &&= !overlaps(socket, address, other);
       if (free) return port;
     }
     return undefined;
   }
 
   release(socket: InetSocket, port: number): void {
-    const sockets = this.#ports.get(port);
-    sockets?.delete(socket);
-    if (sockets?.size === 0) this.#ports.delete(port);
+    for (const table of [this.#bound, this.#accepted]) {
+      const sockets = table.get(port);
+      sockets?.delete(socket);
+      if (sockets?.size === 0) table.delete(port);
+    }
   }
 
+  /** Those that a connection or a packet for a port may be for. */
   at(port: number): Iterable<InetSocket> {
-    return this.#ports.get(port) ?? [];
+    return this.#bound.get(port) ?? [];
   }
 
   *all(): Generator<InetSocket> {
-    for (const sockets of this.#ports.values()) yield* sockets;
+    for (const table of [this.#bound, this.#accepted]) {
+      for (const sockets of table.values()) yield* sockets;
+    }
   }
+}
+
+function insert(table: Map<number, Set<InetSocket>>, socket: InetSocket, port: number): void {
+  const sockets = table.get(port);
+  if (sockets === undefined) table.set(port, new Set([socket]));
+  else sockets.add(socket);
 }
 
 function overlaps(socket: InetSocket, address: IpAddress, other: InetSocket): boolean {

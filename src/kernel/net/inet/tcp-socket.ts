@@ -166,7 +166,7 @@ export class TcpSocket extends InetSocket implements TcpEnd {
     accepted.ipv6Options.inherit(this.ipv6Options);
     accepted.local = caller.remote ?? this.local;
     accepted.remote = caller.local;
-    accepted.ports.add(accepted, accepted.local.port);
+    accepted.ports.addAccepted(accepted, accepted.local.port);
     accepted.connected(caller);
     accepted.#connectUntold = false;
     return accepted;
