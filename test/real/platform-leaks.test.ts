@@ -1,6 +1,3 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 
 import { Access } from '../../src/platform/access.js';
@@ -13,37 +10,13 @@ import {
 } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
 import { describePlatforms } from '../contract/platforms.js';
-import { stubsOf, templatesOf } from '../ptrace/stubs.js';
+import { footprint } from '../footprint.js';
 
 const MIB = 1 << 20;
 const PAGE = 4096;
 const CODE_ADDRESS = 0x10000;
 /** syscall; jmp . - 2 */
 const CODE = Uint8Array.from([0x0f, 0x05, 0xeb, 0xfc]);
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-interface Footprint {
-  readonly rss: number;
-  readonly descriptors: number;
-  readonly threads: number;
-  readonly mappings: number;
-  /** Stub processes. */
-  readonly children: number;
-}
-
-function footprint(): Footprint {
-  collectGarbage();
-  collectGarbage();
-  return {
-    rss: process.memoryUsage.rss(),
-    descriptors: readdirSync('/proc/self/fd').length,
-    threads: readdirSync('/proc/self/task').length,
-    mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
-    children: stubsOf().length + templatesOf().length,
-  };
-}
 
 async function addressSpace(platform: Platform): Promise<AddressSpace> {
   for (;;) {
