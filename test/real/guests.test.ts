@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 import { cacheFolder, guest } from '../guests/build.js';
@@ -46,8 +47,8 @@ describePlatforms('guest programs', (platform) => {
     expect(native.status).toBe(0);
   });
 
-  it('locks on files', async () => {
-    const script = fileURLToPath(new URL('../guests/locks.py', import.meta.url));
+  it.each(['locks', 'pipes'])('%s, as a script sees them', async (name) => {
+    const script = fileURLToPath(new URL(`../guests/${name}.py`, import.meta.url));
     // In memory on both sides.
     await expectSameAsNative(['/usr/bin/python3', script, '/dev/shm']);
   });

@@ -39,8 +39,8 @@ export class HostNode extends Inode implements HostBacked {
     return this.type === Mode.S_IFLNK ? this.object.root.readLink(this.object.path) : -Errno.EINVAL;
   }
 
-  override open(_location: Location, _flags: number, _caller: Caller): OpenFile | number {
-    return openSpecial(this.type);
+  override open(location: Location, flags: number, caller: Caller): OpenFile | number {
+    return openSpecial(this, location, flags, caller);
   }
 
   override getXattr(name: string, out: Uint8Array): number {

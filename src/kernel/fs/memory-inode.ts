@@ -162,8 +162,8 @@ export class MemoryNode extends Inode {
     return this.type === Mode.S_IFLNK ? this.#target : -Errno.EINVAL;
   }
 
-  override open(_location: Location, _flags: number, _caller: Caller): OpenFile | number {
-    return openSpecial(this.type);
+  override open(location: Location, flags: number, caller: Caller): OpenFile | number {
+    return openSpecial(this, location, flags, caller);
   }
 
   override addLink(): number {

@@ -131,6 +131,11 @@ export abstract class OpenFile implements MapSource {
     return -Errno.ESPIPE;
   }
 
+  /** open(2) is not done before `watch` has told of it. */
+  get awaitsPeer(): boolean {
+    return false;
+  }
+
   /** epoll(7) takes it: waiting for it makes sense. */
   get canPoll(): boolean {
     return this.inode?.isRegular !== true && this.inode?.isDirectory !== true;

@@ -244,8 +244,8 @@ export class LowerNode extends Inode {
     return this.#target;
   }
 
-  override open(_location: Location, _flags: number, _caller: Caller): OpenFile | number {
-    return openSpecial(this.type);
+  override open(location: Location, flags: number, caller: Caller): OpenFile | number {
+    return openSpecial(this, location, flags, caller);
   }
 
   override addLink(): number {

@@ -1,115 +1,50 @@
-/** Pipes, pipe(7). */
+/** The ends of pipes, and of FIFOs, which are pipes with a name: pipe(7), fifo(7). */
 import { Errno } from '../abi/errno.js';
 import { O } from '../abi/fcntl.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Mode, type StatRecord } from '../abi/stat.js';
-import { fillAnonymousStat, nextAnonymousInode } from './anonymous-stat.js';
+import { fillAnonymousStat } from './anonymous-stat.js';
 import { PIPE_DEVICE } from './device-numbers.js';
+import type { Inode } from './inode.js';
 import type { KernelMemory } from './kernel-memory.js';
+import type { Location } from './location.js';
 import { OpenFile } from './open-file.js';
-import { WaitQueue } from './wait-queue.js';
+import { PIPE_BUF, PipeBuffer } from './pipe-buffer.js';
 
-export const DEFAULT_PIPE_SIZE = 65536;
-/** /proc/sys/fs/pipe-max-size */
-const MAX_PIPE_SIZE = 1048576;
-const MIN_PIPE_SIZE = 4096;
-/** Writes of so much are atomic. */
-const PIPE_BUF = 4096;
+const EVERYTHING = POLL_READABLE | POLL_WRITABLE | Poll.HUP | Poll.ERR;
 
-/** The buffer between the ends. */
-class Pipe {
-  readonly inode = nextAnonymousInode();
-  readonly queue = new WaitQueue();
-  readers = 1;
-  writers = 1;
-  capacity = DEFAULT_PIPE_SIZE;
-  /** A ring of bytes; allocated with the first write. */
-  #ring: Uint8Array | undefined;
-  #start = 0;
-  length = 0;
-
-  constructor(readonly kernelMemory: KernelMemory) {}
-
-  /** Takes the room for its bytes; false where there is none. */
-  open(): boolean {
-    return this.kernelMemory.take(this.capacity);
-  }
-
-  /** Gives everything back once both ends are closed. */
-  closeIfUnused(): void {
-    if (this.readers === 0 && this.writers === 0) {
-      this.kernelMemory.give(this.capacity);
-      this.#ring = undefined;
-    }
-  }
-
-  get free(): number {
-    return this.capacity - this.length;
-  }
-
-  take(dst: Uint8Array): number {
-    const count = Math.min(dst.length, this.length);
-    if (this.#ring === undefined || count === 0) {
-      return 0;
-    }
-    const first = Math.min(count, this.#ring.length - this.#start);
-    dst.set(this.#ring.subarray(this.#start, this.#start + first));
-    dst.set(this.#ring.subarray(0, count - first), first);
-    this.#start = (this.#start + count) % this.#ring.length;
-    this.length -= count;
-    return count;
-  }
-
-  put(src: Uint8Array): number {
-    this.#ring ??= new Uint8Array(this.capacity);
-    const count = Math.min(src.length, this.free);
-    const end = (this.#start + this.length) % this.#ring.length;
-    const first = Math.min(count, this.#ring.length - end);
-    this.#ring.set(src.subarray(0, first), end);
-    this.#ring.set(src.subarray(first, count), 0);
-    this.length += count;
-    return count;
-  }
-
-  /** Bytes that were taken go back to the front. */
-  putBack(bytes: Uint8Array): void {
-    const rest = new Uint8Array(this.length);
-    this.take(rest);
-    this.put(bytes);
-    this.put(rest);
-  }
-
-  /** F_SETPIPE_SZ: the size it got, or -errno. */
-  resize(wanted: number): number {
-    if (wanted > MAX_PIPE_SIZE) {
-      return -Errno.EPERM;
-    }
-    const capacity = 2 ** Math.ceil(Math.log2(Math.max(MIN_PIPE_SIZE, wanted)));
-    if (capacity < this.length) {
-      return -Errno.EBUSY;
-    }
-    if (!this.kernelMemory.take(capacity - this.capacity)) {
-      return -Errno.EPERM;
-    }
-    const contents = new Uint8Array(this.length);
-    this.take(contents);
-    this.#ring = undefined;
-    this.#start = 0;
-    this.capacity = capacity;
-    if (contents.length > 0) {
-      this.put(contents);
-    }
-    return capacity;
-  }
-}
-
-/** One end of a pipe. */
 export class PipeFile extends OpenFile {
-  readonly #pipe: Pipe;
+  readonly #pipe: PipeBuffer;
+  /** Openings of the other end up to its own: a FIFO's end is not hung up before somebody was there. */
+  readonly #writersBefore: number;
+  readonly #readersBefore: number;
 
-  constructor(flags: number, pipe: Pipe) {
-    super(flags);
+  constructor(flags: number, pipe: PipeBuffer, location?: Location) {
+    super(flags, location);
     this.#pipe = pipe;
+    pipe.opened(this.readable, this.writable);
+    this.#writersBefore = location === undefined ? 0 : pipe.writerOpens;
+    this.#readersBefore = location === undefined ? 0 : pipe.readerOpens;
+  }
+
+  override get canPoll(): boolean {
+    return true;
+  }
+
+  /** open(2) of a FIFO waits for the other end, unless it does not wait at all. */
+  override get awaitsPeer(): boolean {
+    const pipe = this.#pipe;
+    if (this.readable && this.writable) {
+      return false;
+    }
+    return this.readable
+      ? pipe.writers === 0 && pipe.writerOpens === this.#writersBefore && !this.nonBlocking
+      : pipe.readers === 0 && pipe.readerOpens === this.#readersBefore;
+  }
+
+  /** Tells the other end that this one is there. */
+  announce(): void {
+    this.#pipe.queue.wake(EVERYTHING);
   }
 
   override read(dst: Uint8Array): number {
@@ -130,10 +65,12 @@ export class PipeFile extends OpenFile {
       return -Errno.EPIPE;
     }
     const { free } = this.#pipe;
-    if (src.length > 0 && (free === 0 || (src.length <= PIPE_BUF && src.length > free))) {
+    const packets = (this.flags & O.DIRECT) !== 0;
+    const atomic = Math.min(src.length, packets ? PIPE_BUF : src.length);
+    if (src.length > 0 && (free === 0 || (atomic <= PIPE_BUF && atomic > free))) {
       return -Errno.EAGAIN;
     }
-    const count = this.#pipe.put(src);
+    const count = this.#pipe.put(src, packets);
     this.#pipe.queue.wake(POLL_READABLE);
     return count;
   }
@@ -142,8 +79,9 @@ export class PipeFile extends OpenFile {
     const pipe = this.#pipe;
     let events = 0;
     if (this.readable) {
+      const wasThere = pipe.writerOpens !== this.#writersBefore || this.location === undefined;
       events |= pipe.length > 0 ? POLL_READABLE : 0;
-      events |= pipe.writers === 0 ? Poll.HUP : 0;
+      events |= pipe.writers === 0 && wasThere ? Poll.HUP : 0;
     }
     if (this.writable) {
       events |= pipe.free >= PIPE_BUF ? POLL_WRITABLE : 0;
@@ -156,9 +94,38 @@ export class PipeFile extends OpenFile {
     return this.#pipe.queue.add(events | Poll.HUP | Poll.ERR, wake);
   }
 
+  /** The two ends of one pipe, or one end twice. */
+  isOf(other: PipeFile): boolean {
+    return this.#pipe === other.#pipe;
+  }
+
+  /** Copies what a read would give; it stays. */
+  peek(dst: Uint8Array): number {
+    return this.#pipe.peek(dst);
+  }
+
+  /** Takes away bytes that were looked at. */
+  drop(count: number): void {
+    this.#pipe.drop(count);
+    this.#pipe.queue.wake(POLL_WRITABLE);
+  }
+
   /** FIONREAD */
   get available(): number {
     return this.#pipe.length;
+  }
+
+  /** Bytes that a write of any length takes at once. */
+  get room(): number {
+    return this.#pipe.free;
+  }
+
+  get hasWriters(): boolean {
+    return this.#pipe.writers > 0;
+  }
+
+  get hasReaders(): boolean {
+    return this.#pipe.readers > 0;
   }
 
   get capacity(): number {
@@ -172,7 +139,10 @@ export class PipeFile extends OpenFile {
   }
 
   override stat(out: StatRecord): number {
-    return fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#pipe.inode);
+    return (
+      this.inode?.stat(out) ??
+      fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#pipe.inode)
+    );
   }
 
   override describe(): string {
@@ -180,14 +150,8 @@ export class PipeFile extends OpenFile {
   }
 
   protected override onClose(): void {
-    if (this.readable) {
-      this.#pipe.readers--;
-    }
-    if (this.writable) {
-      this.#pipe.writers--;
-    }
-    this.#pipe.closeIfUnused();
-    this.#pipe.queue.wake(POLL_READABLE | POLL_WRITABLE | Poll.HUP | Poll.ERR);
+    this.#pipe.closed(this.readable, this.writable);
+    this.#pipe.queue.wake(EVERYTHING);
   }
 }
 
@@ -196,9 +160,39 @@ export function createPipe(
   flags: number,
   kernelMemory: KernelMemory,
 ): [PipeFile, PipeFile] | number {
-  const pipe = new Pipe(kernelMemory);
-  if (!pipe.open()) {
+  const pipe = new PipeBuffer(kernelMemory);
+  if (!pipe.reserve()) {
     return -Errno.ENFILE;
   }
-  return [new PipeFile(O.RDONLY | flags, pipe), new PipeFile(O.WRONLY | flags, pipe)];
+  const reading = O.RDONLY | (flags & ~O.DIRECT);
+  return [new PipeFile(reading, pipe), new PipeFile(O.WRONLY | flags, pipe)];
+}
+
+/** The pipes behind FIFOs that are open. */
+const fifos = new WeakMap<Inode, PipeBuffer>();
+
+/** An end of a FIFO, or both. Where it has to wait for the other, `awaitsPeer` says so. */
+export function openFifo(
+  inode: Inode,
+  location: Location,
+  flags: number,
+  kernelMemory: KernelMemory,
+): PipeFile | number {
+  let pipe = fifos.get(inode);
+  const writesOnly = (flags & O.ACCMODE) === O.WRONLY;
+  if (writesOnly && (flags & O.NONBLOCK) !== 0 && (pipe?.readers ?? 0) === 0) {
+    return -Errno.ENXIO;
+  }
+  if (pipe === undefined) {
+    pipe = new PipeBuffer(kernelMemory, () => {
+      fifos.delete(inode);
+    });
+    if (!pipe.reserve()) {
+      return -Errno.ENFILE;
+    }
+    fifos.set(inode, pipe);
+  }
+  const file = new PipeFile(flags, pipe, location);
+  file.announce();
+  return file;
 }

@@ -55,7 +55,7 @@ function copyNow(copy: Copy): number {
 }
 
 /** Reads the offset an argument points to; AT_POSITION where it is null. */
-function readOffset(task: Task, address: number): number {
+export function readOffset(task: Task, address: number): number {
   if (address === 0) {
     return AT_POSITION;
   }
@@ -68,7 +68,7 @@ function readOffset(task: Task, address: number): number {
 }
 
 /** Leaves the new offset where the old one came from. */
-function storeOffset(task: Task, address: number, file: OpenFile, offset: number): number {
+export function storeOffset(task: Task, address: number, file: OpenFile, offset: number): number {
   if (address === 0) {
     file.position = offset;
     return 0;
@@ -171,13 +171,6 @@ function sysCopyFileRange(task: Task, args: Registers): number {
   return Math.min(...stored) < 0 ? -Errno.EFAULT : copy.done;
 }
 
-/** splice(2), tee(2), vmsplice(2): callers fall back to reading and writing. */
-function sysSplice(): number {
-  return -Errno.EINVAL;
-}
-
-const NO_SPLICE = 'moving pages: always EINVAL, upon which programs read and write instead';
-
 export const rows: readonly SyscallRow[] = [
   {
     number: 40,
@@ -192,21 +185,5 @@ export const rows: readonly SyscallRow[] = [
     handler: sysCopyFileRange,
     args: ['fd', 'pointer', 'fd', 'pointer', 'size', 'hex'],
     support: 'full',
-  },
-  {
-    number: 275,
-    name: 'splice',
-    handler: sysSplice,
-    args: ['fd', 'pointer', 'fd', 'pointer', 'size', 'hex'],
-    support: 'partial',
-    missing: NO_SPLICE,
-  },
-  {
-    number: 276,
-    name: 'tee',
-    handler: sysSplice,
-    args: ['fd', 'fd', 'size', 'hex'],
-    support: 'partial',
-    missing: NO_SPLICE,
   },
 ];

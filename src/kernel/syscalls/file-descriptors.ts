@@ -134,7 +134,7 @@ function pipe(task: Task, address: number, flags: number): number {
   if (flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) {
     return -Errno.EINVAL;
   }
-  const ends = createPipe(flags & O.NONBLOCK, KernelMemory.of(task.kernel.memory));
+  const ends = createPipe(flags & ~O.CLOEXEC, KernelMemory.of(task.kernel.memory));
   if (typeof ends === 'number') {
     return ends;
   }
@@ -202,8 +202,7 @@ export const rows: readonly SyscallRow[] = [
     name: 'pipe2',
     handler: sysPipe2,
     args: ['descriptors-out', 'pipe-flags'],
-    support: 'partial',
-    missing: 'O_DIRECT has no effect',
+    support: 'full',
   },
   {
     number: 319,

@@ -21,6 +21,7 @@ import { rows as socketRows } from './socket.js';
 import { rows as socketOptionRows } from './socket-options.js';
 import { rows as socketReceiveRows } from './socket-receive.js';
 import { rows as socketSendRows } from './socket-send.js';
+import { rows as spliceRows } from './splice.js';
 import { rows as statRows } from './stat.js';
 
 export const fileRows: readonly SyscallRow[] = [
@@ -30,6 +31,7 @@ export const fileRows: readonly SyscallRow[] = [
   ...lockRows,
   ...sizeRows,
   ...copyRows,
+  ...spliceRows,
   ...ioctlRows,
   ...xattrRows,
   ...statRows,

@@ -2,6 +2,7 @@
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { AccessMode, AT_FDCWD, O } from '../abi/fcntl.js';
+import { POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Mode } from '../abi/stat.js';
 import type { Inode } from '../fs/inode.js';
 import { type OpenFile, PathFile } from '../fs/open-file.js';
@@ -12,7 +13,8 @@ import { giveDescriptor } from './file-descriptor-argument.js';
 import { isStale, readPath, walkPath } from './path-argument.js';
 import { makeNode } from './path-create.js';
 import { readUnsigned } from './file-transfer.js';
-import type { SyscallRow } from './row.js';
+import { waitForFile } from './file-wait.js';
+import type { SyscallResult, SyscallRow } from './row.js';
 
 const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 const PERMISSIONS = 0o7777;
@@ -139,7 +141,7 @@ function openPath(
   address: number,
   wanted: number,
   mode: number,
-): number {
+): SyscallResult {
   const flags = wanted & O.PATH ? wanted & PATH_FLAGS : wanted;
   const path = readPath(task, address);
   if (typeof path === 'number') {
@@ -158,14 +160,29 @@ function openPath(
   if (!file.isPathOnly && file.location !== undefined) {
     file.flags |= O.LARGEFILE;
   }
+  if (file.awaitsPeer) {
+    return giveLater(task, file, flags);
+  }
   return giveDescriptor(task, file, (flags & O.CLOEXEC) !== 0);
 }
 
-function sysOpen(task: Task, args: Registers): number {
+/** fifo(7): waits until the other end has been opened. */
+async function giveLater(task: Task, file: OpenFile, flags: number): Promise<number> {
+  while (file.awaitsPeer) {
+    const error = await waitForFile(task, file, POLL_READABLE | POLL_WRITABLE);
+    if (error < 0) {
+      file.decRef();
+      return error;
+    }
+  }
+  return giveDescriptor(task, file, (flags & O.CLOEXEC) !== 0);
+}
+
+function sysOpen(task: Task, args: Registers): SyscallResult {
   return openPath(task, AT_FDCWD, args.argument(0), args.argumentInt(1), args.argumentUint(2));
 }
 
-function sysOpenat(task: Task, args: Registers): number {
+function sysOpenat(task: Task, args: Registers): SyscallResult {
   return openPath(
     task,
     args.argumentInt(0),
@@ -175,13 +192,13 @@ function sysOpenat(task: Task, args: Registers): number {
   );
 }
 
-function sysCreat(task: Task, args: Registers): number {
+function sysCreat(task: Task, args: Registers): SyscallResult {
   const flags = O.CREAT | O.WRONLY | O.TRUNC;
   return openPath(task, AT_FDCWD, args.argument(0), flags, args.argumentUint(1));
 }
 
 /** Without RESOLVE_ flags the same as openat; those are for callers who can fall back. */
-function sysOpenat2(task: Task, args: Registers): number {
+function sysOpenat2(task: Task, args: Registers): SyscallResult {
   const size = args.argument(3);
   if (size < OPEN_HOW_SIZE) {
     return -Errno.EINVAL;
@@ -213,7 +230,7 @@ export const rows: readonly SyscallRow[] = [
     handler: sysOpen,
     args: ['path', 'open-flags', 'open-mode'],
     support: 'partial',
-    missing: 'O_TMPFILE; FIFOs and sockets',
+    missing: 'O_TMPFILE',
   },
   { number: 85, name: 'creat', handler: sysCreat, args: ['path', 'mode'], support: 'full' },
   {
@@ -222,7 +239,7 @@ export const rows: readonly SyscallRow[] = [
     handler: sysOpenat,
     args: ['dirfd', 'path', 'open-flags', 'open-mode'],
     support: 'partial',
-    missing: 'O_TMPFILE; FIFOs and sockets',
+    missing: 'O_TMPFILE',
   },
   {
     number: 437,

@@ -89,7 +89,8 @@ type EventFormat =
   | 'timerfd-set-flags'
   | 'signalfd-flags'
   | 'itimerspec'
-  | 'itimerspec-out';
+  | 'itimerspec-out'
+  | 'splice-flags';
 
 /** What only socket calls have. */
 type SocketFormat =

@@ -1,4 +1,4 @@
-/** Arguments of epoll(7), eventfd(2), timerfd_create(2) and signalfd(2). */
+/** Arguments of epoll(7), eventfd(2), timerfd_create(2), signalfd(2) and splice(2). */
 import { EPOLL_EVENT_SIZE } from '../abi/epoll.js';
 import { filled, pointedBytes, type Decoder } from './decoding.js';
 import { formatBits, type NamedBit } from './flag-names.js';
@@ -72,6 +72,13 @@ export const eventFormats = {
       [2, 'TFD_TIMER_CANCEL_ON_SET'],
     ]),
   'signalfd-flags': flags('SFD'),
+  'splice-flags': ({ args, index }) =>
+    formatBits(args.argumentUint(index), [
+      [1, 'SPLICE_F_MOVE'],
+      [2, 'SPLICE_F_NONBLOCK'],
+      [4, 'SPLICE_F_MORE'],
+      [8, 'SPLICE_F_GIFT'],
+    ]),
   itimerspec,
 } satisfies Record<string, Decoder>;
 

@@ -1,7 +1,11 @@
 /** No path leads out of the root or the binds. */
 import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
+  constants,
   mkdirSync,
+  openSync,
+  readSync,
   renameSync,
   symlinkSync,
   writeFileSync,
@@ -145,12 +149,16 @@ describe('the host below a directory', () => {
     hostFiles.closeFd(root);
   });
 
-  test('FIFOs are looked at and never opened', () => {
+  test('FIFOs of the host lead nowhere: opened they are pipes of the guest', () => {
     execFileSync('mkfifo', [host.at('root/fifo')]);
+    const outside = openSync(host.at('root/fifo'), constants.O_RDWR | constants.O_NONBLOCK);
     guest.ok('stat', '/fifo', MEMORY_START);
     expect(guest.get(MEMORY_START + 24, 4).readUInt32LE() & 0o170000).toBe(0o010000);
-    expect(guest.call('open', '/fifo', 0, 0)).toBe('ENXIO');
-    expect(guest.call('open', '/fifo', 1, 0)).toBe('ENXIO');
+    const inside = guest.ok('open', '/fifo', 2, 0);
+    guest.ok('write', inside, MEMORY_START, 3);
+    expect(() => readSync(outside, Buffer.alloc(10))).toThrow('EAGAIN');
+    expect(guest.ok('read', inside, MEMORY_START, 10)).toBe(3);
+    closeSync(outside);
   });
 });
 
