@@ -3,7 +3,7 @@ import { Errno } from '../../abi/errno.js';
 import { TcpOption } from '../../abi/socket.js';
 import { RECEIVE_ENDED, SEND_ENDED } from '../socket.js';
 import { intValue } from '../int-options.js';
-import type { TcpSocket } from './tcp-socket.js';
+import type { TcpConnection } from './tcp-connection.js';
 
 const CONGESTION_CONTROL = 'cubic';
 const NAME_SIZE = 16;
@@ -15,7 +15,7 @@ const INFO_SIZE = 232;
 /** TCP_ESTABLISHED and so on, <netinet/tcp.h>. */
 const State = { ESTABLISHED: 1, SYN_SENT: 2, FIN_WAIT2: 5, CLOSE: 7, CLOSE_WAIT: 8, LISTEN: 10 };
 
-export function setTcpOption(socket: TcpSocket, name: number, value: Buffer): number {
+export function setTcpOption(socket: TcpConnection, name: number, value: Buffer): number {
   if (name === TcpOption.CONGESTION) {
     const wanted = value.toString('latin1', 0, NAME_SIZE - 1).replace(/\0.*$/s, '');
     return wanted === CONGESTION_CONTROL || wanted === 'reno' ? 0 : -Errno.ENOENT;
@@ -26,7 +26,7 @@ export function setTcpOption(socket: TcpSocket, name: number, value: Buffer): nu
   return socket.tcpOptions.set(name, number) ?? -Errno.ENOPROTOOPT;
 }
 
-export function getTcpOption(socket: TcpSocket, name: number): Buffer | number {
+export function getTcpOption(socket: TcpConnection, name: number): Buffer | number {
   switch (name) {
     case TcpOption.CONGESTION: {
       const bytes = Buffer.alloc(NAME_SIZE);
@@ -45,7 +45,7 @@ export function getTcpOption(socket: TcpSocket, name: number): Buffer | number {
 }
 
 /** State of the protocol, as /proc/net/tcp and TCP_INFO number it. */
-export function tcpStateNumber({ state, ended }: TcpSocket): number {
+export function tcpStateNumber({ state, ended }: TcpConnection): number {
   switch (state) {
     case 'listening':
       return State.LISTEN;
@@ -60,7 +60,7 @@ export function tcpStateNumber({ state, ended }: TcpSocket): number {
 }
 
 /** struct tcp_info: the state, and sizes that do not change. */
-function tcpInfo(socket: TcpSocket): Buffer {
+function tcpInfo(socket: TcpConnection): Buffer {
   const bytes = Buffer.alloc(INFO_SIZE);
   const [rto, ato, sendSegment, receiveSegment] = [8, 12, 16, 20];
   bytes.writeUInt8(tcpStateNumber(socket), 0);

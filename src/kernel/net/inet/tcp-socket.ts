@@ -1,54 +1,32 @@
-/** A TCP socket, tcp(7). Connections within the sandbox join two of them; nothing is ever lost or late. */
+/**
+ * A TCP socket, tcp(7): listening, calling and being called. Connections within the sandbox join two of them; nothing
+ * is ever lost or late.
+ */
 import { Errno } from '../../abi/errno.js';
-import { Poll, POLL_READABLE, POLL_WRITABLE } from '../../abi/poll.js';
-import { Af, IpProto, Msg, So, SocketIoctl } from '../../abi/socket.js';
-import type { Task } from '../../task/task.js';
+import { POLL_READABLE } from '../../abi/poll.js';
+import { Af, So } from '../../abi/socket.js';
 import type { Actor } from '../actor.js';
-import { IntOptions, intValue } from '../int-options.js';
-import type { Incoming, Outgoing, Sink, Source } from '../message.js';
-import type { Network } from '../network.js';
-import { halvesOf, RECEIVE_ENDED, SEND_ENDED, type SocketKind } from '../socket.js';
-import { TCP_OPTIONS } from './inet-options.js';
-import { InetSocket } from './inet-socket.js';
-import { type Endpoint, familyOf, isBroadcast, isLoopback, isMulticast } from './ip-address.js';
-import { isV4, parseEndpoint } from './ip-address.js';
+import { halvesOf, RECEIVE_ENDED, SEND_ENDED } from '../socket.js';
+import type { InetSocket } from './inet-socket.js';
+import {
+  type Endpoint,
+  familyOf,
+  isBroadcast,
+  isLoopback,
+  isMulticast,
+  isV4,
+  parseEndpoint,
+} from './ip-address.js';
+import { BOTH_ENDED, TcpConnection } from './tcp-connection.js';
 import type { TcpEnd } from './tcp-end.js';
-import { TcpIncoming } from './tcp-incoming.js';
 import { TcpListener } from './tcp-listener.js';
-import { getTcpOption, setTcpOption } from './tcp-options.js';
 
-const BOTH_ENDED = RECEIVE_ENDED | SEND_ENDED;
-/** Sizes that getsockopt(2) tells while none was set, as Linux has them for the loopback. */
-const SEND_BUFFER = 16384;
-const CONNECTED_SEND_BUFFER = 2626560;
-const RECEIVE_BUFFER = 131072;
-/** What may be on its way to a socket, besides its receive buffer, while no size was set. */
-const IN_FLIGHT = 393216;
-
-export type TcpState = 'closed' | 'listening' | 'connecting' | 'connected' | 'finished';
-
-export class TcpSocket extends InetSocket implements TcpEnd {
-  state: TcpState = 'closed';
-  readonly tcpOptions = new IntOptions(TCP_OPTIONS);
-  readonly incoming: TcpIncoming;
+export class TcpSocket extends TcpConnection {
   listener: TcpListener | undefined;
-  #other: TcpEnd | undefined;
   /** connect(2) has not been told yet that it has succeeded. */
   #connectUntold = false;
-  /** The other end has sent its last. */
-  #finReceived = false;
-  #finSent = false;
-
-  constructor(network: Network, kind: SocketKind, uid: number) {
-    super(network, { ...kind, protocol: IpProto.TCP }, uid, network.tcpPorts);
-    this.incoming = new TcpIncoming(network.kernelMemory);
-    this.options.ints.set(So.SNDBUF, SEND_BUFFER);
-    this.options.ints.set(So.RCVBUF, RECEIVE_BUFFER);
-  }
-
-  override get isStream(): boolean {
-    return true;
-  }
+  /** It waits for room in the backlog of a listener. */
+  #isQueued = false;
 
   override get isListening(): boolean {
     return this.state === 'listening';
@@ -87,7 +65,7 @@ export class TcpSocket extends InetSocket implements TcpEnd {
     if (familyOf(bytes) === Af.UNSPEC) return this.#disconnect();
     if (this.state === 'connecting') {
       // Its failure may have been told by SO_ERROR already.
-      return this.#other === undefined && this.pendingError === 0 && !this.#isQueued
+      return this.other === undefined && this.pendingError === 0 && !this.#isQueued
         ? this.#failConnect()
         : this.#connectAgain();
     }
@@ -99,8 +77,6 @@ export class TcpSocket extends InetSocket implements TcpEnd {
     const wanted = parseEndpoint(bytes, this.kind.domain);
     return typeof wanted === 'number' ? wanted : this.#open(this.normalize(wanted));
   }
-
-  #isQueued = false;
 
   #connectAgain(): number {
     return this.pendingError === 0 ? -Errno.EALREADY : this.finishConnect();
@@ -125,7 +101,7 @@ export class TcpSocket extends InetSocket implements TcpEnd {
     this.remote = remote;
     this.state = 'connecting';
     if (isOutside) {
-      this.#other = host?.connect(this, remote);
+      this.other = host?.connect(this, remote);
     } else {
       this.local = { ...this.local, address: this.sourceFor(address) };
       this.#callListener(remote);
@@ -167,24 +143,20 @@ export class TcpSocket extends InetSocket implements TcpEnd {
     accepted.local = caller.remote ?? this.local;
     accepted.remote = caller.local;
     accepted.ports.addAccepted(accepted, accepted.local.port);
-    accepted.connected(caller);
-    accepted.#connectUntold = false;
+    accepted.join(caller);
     return accepted;
   }
 
   /** The connection is there. */
   connected(other: TcpEnd): void {
-    this.#other = other;
-    this.state = 'connected';
     this.#connectUntold = true;
-    if (!this.options.sendBufferSet) this.options.ints.set(So.SNDBUF, CONNECTED_SEND_BUFFER);
-    this.wakeAll();
+    this.join(other);
   }
 
   /** The connection could not be. */
   refused(errno: number): void {
     this.#isQueued = false;
-    this.#other = undefined;
+    this.other = undefined;
     this.pendingError = errno;
     this.ended = BOTH_ENDED;
     this.wakeAll();
@@ -205,14 +177,8 @@ export class TcpSocket extends InetSocket implements TcpEnd {
   /** connect(2) with AF_UNSPEC: back to the beginning. */
   #disconnect(): number {
     if (this.state === 'listening') this.#stopListening();
-    else this.#other?.reset();
-    this.#other = undefined;
-    this.state = 'closed';
-    this.ended = 0;
-    this.remote = undefined;
-    this.#finReceived = this.#finSent = false;
-    this.incoming.clear();
-    this.pendingError = 0;
+    else this.other?.reset();
+    this.forgetConnection();
     if (!this.addressChosen) this.local = { ...this.local, address: this.anyAddress };
     this.wakeAll();
     return 0;
@@ -226,117 +192,15 @@ export class TcpSocket extends InetSocket implements TcpEnd {
     return accepted;
   }
 
-  override send(source: Source, message: Outgoing): number {
-    if (this.state === 'connecting') {
-      return this.pendingError === 0 ? -Errno.EAGAIN : this.finishConnect();
-    }
-    if (this.pendingError !== 0) return this.takeError();
-    if (this.#other === undefined || this.ended & SEND_ENDED) return -Errno.EPIPE;
-    if (source.remaining === 0) return 0;
-    return this.#other.take(source, (message.flags & Msg.OOB) !== 0);
-  }
-
-  override receive(sink: Sink, into: Incoming): number {
-    if (this.state === 'listening') return -Errno.ENOTCONN;
-    const inline = this.options.isOn(So.OOBINLINE);
-    if (into.request & Msg.OOB) return this.#receiveUrgent(sink, into, inline);
-    if (this.incoming.readable(inline) > 0) {
-      const count = this.incoming.read(sink, into.peeks, inline);
-      if (!into.peeks) this.#other?.windowOpened();
-      return count;
-    }
-    if (this.#finReceived) return 0;
-    if (this.pendingError !== 0) return this.takeError();
-    if (this.ended & RECEIVE_ENDED) return 0;
-    if (this.state === 'closed') return -Errno.ENOTCONN;
-    return sink.room === 0 ? 0 : -Errno.EAGAIN;
-  }
-
-  #receiveUrgent(sink: Sink, into: Incoming, inline: boolean): number {
-    if (this.state === 'closed') return -Errno.ENOTCONN;
-    const count = this.incoming.readUrgent(sink, into.peeks, inline);
-    if (count > 0) into.flags |= Msg.OOB;
-    return count;
-  }
-
-  override unread(bytes: Uint8Array): void {
-    this.incoming.putBack(bytes);
-  }
-
-  // What the other end does.
-
-  get capacity(): number {
-    const { options } = this;
-    return options.receiveBuffer + (options.receiveBufferSet ? 0 : IN_FLIGHT);
-  }
-
-  get room(): number {
-    return this.closed ? this.capacity : this.capacity - this.incoming.length;
-  }
-
-  get held(): number {
-    return Math.max(0, this.incoming.length - this.options.receiveBuffer);
-  }
-
-  take(source: Source, urgent: boolean): number {
-    if (this.closed) {
-      // The answer to bytes that nobody will read is a reset, which is on its way before the sender looks again.
-      const length = source.remaining;
-      discard(source);
-      this.#other?.reset();
-      return length;
-    }
-    const { room } = this;
-    if (room <= 0) return -Errno.EAGAIN;
-    const count = this.incoming.put(source, room, urgent);
-    this.queue.wake(urgent ? POLL_READABLE | Poll.PRI : POLL_READABLE);
-    return count;
-  }
-
-  finish(): void {
-    this.#finReceived = true;
-    this.ended |= RECEIVE_ENDED;
-    if (this.#finSent) this.state = 'finished';
-    this.wakeAll();
-  }
-
-  reset(errno: number = Errno.ECONNRESET): void {
-    if (this.state !== 'connected' || this.closed) return;
-    this.pendingError = this.#finReceived ? Errno.EPIPE : errno;
-    this.#other = undefined;
-    this.state = 'finished';
-    this.ended = BOTH_ENDED;
-    this.wakeAll();
-  }
-
-  /** Half of the room is there again: fewer and larger turns than telling each byte. */
-  windowOpened(): void {
-    const { room, capacity } = this.#other ?? { room: 0, capacity: 1 };
-    if (room * 2 >= capacity) this.queue.wake(POLL_WRITABLE);
-  }
-
-  override peerName(): Buffer | number {
-    return this.state === 'connected' ? super.peerName() : -Errno.ENOTCONN;
-  }
-
   override shutdown(how: number): number {
     const halves = halvesOf(how);
     if (halves < 0) return halves;
     if (this.state === 'listening' && halves & RECEIVE_ENDED) this.#stopListening();
     else if (this.state === 'connecting') this.#disconnect();
     else if (this.state !== 'connected') return -Errno.ENOTCONN;
-    else this.#end(halves);
+    else this.end(halves);
     this.wakeAll();
     return 0;
-  }
-
-  #end(halves: number): void {
-    const sendsFin = (halves & SEND_ENDED) !== 0 && !this.#finSent;
-    this.ended |= halves;
-    if (!sendsFin) return;
-    this.#finSent = true;
-    if (this.#finReceived) this.state = 'finished';
-    this.#other?.finish();
   }
 
   #stopListening(): void {
@@ -348,62 +212,8 @@ export class TcpSocket extends InetSocket implements TcpEnd {
   }
 
   override poll(): number {
-    if (this.state === 'listening') {
-      return this.listener?.arrived.length ? POLL_READABLE : 0;
-    }
-    let events = this.pendingError === 0 ? 0 : Poll.ERR;
-    if (this.ended === BOTH_ENDED || this.state === 'closed' || this.state === 'finished') {
-      events |= Poll.HUP;
-    }
-    if (this.ended & RECEIVE_ENDED) events |= POLL_READABLE | Poll.RDHUP;
-    if (this.state === 'connecting' && this.pendingError === 0) return events;
-    if (this.incoming.readable(this.options.isOn(So.OOBINLINE)) > 0) events |= POLL_READABLE;
-    if (this.incoming.hasUrgent) events |= Poll.PRI;
-    return this.#isWritable ? events | POLL_WRITABLE : events;
-  }
-
-  get #isWritable(): boolean {
-    const other = this.#other;
-    return (
-      other === undefined || (this.ended & SEND_ENDED) !== 0 || other.room * 3 >= other.capacity
-    );
-  }
-
-  protected override available(): number {
-    if (this.isListening) return -Errno.EINVAL;
-    return this.incoming.readable(this.options.isOn(So.OOBINLINE));
-  }
-
-  protected override outstanding(): number {
-    return this.isListening ? -Errno.EINVAL : (this.#other?.held ?? 0);
-  }
-
-  override ioctl(task: Task, request: number, argument: number): number {
-    if (request === SocketIoctl.SIOCATMARK) {
-      return task.mm.write(argument, intValue(this.incoming.isAtMark ? 1 : 0));
-    }
-    return super.ioctl(task, request, argument);
-  }
-
-  protected override setProtocolOption(level: number, name: number, value: Buffer): number {
-    return level === IpProto.TCP
-      ? setTcpOption(this, name, value)
-      : super.setProtocolOption(level, name, value);
-  }
-
-  protected override getProtocolOption(level: number, name: number): Buffer | number {
-    return level === IpProto.TCP ? getTcpOption(this, name) : super.getProtocolOption(level, name);
-  }
-
-  /** Both ends know that it is over. */
-  abort(): void {
-    this.#other?.reset();
-    this.#other = undefined;
-  }
-
-  override abandon(): void {
-    this.abort();
-    this.incoming.clear();
+    if (this.state !== 'listening') return super.poll();
+    return this.listener?.arrived.length ? POLL_READABLE : 0;
   }
 
   protected override onClose(): void {
@@ -415,16 +225,7 @@ export class TcpSocket extends InetSocket implements TcpEnd {
       this.abort();
     } else if (this.state === 'connected') {
       if (unread || this.options.linger === 0) this.abort();
-      else this.#end(SEND_ENDED);
+      else this.end(SEND_ENDED);
     }
-  }
-}
-
-/** Takes bytes that nobody wants. */
-function discard(source: Source): void {
-  const bytes = new Uint8Array(Math.min(source.remaining, 65536));
-  for (let left = source.remaining; left > 0; left = source.remaining) {
-    const part = bytes.subarray(0, Math.min(left, bytes.length));
-    if (source.fill(part) < part.length) return;
   }
 }
