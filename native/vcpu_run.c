@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "stub.h"
 #include "vm_exit.h"
 
 /* CF PF AF ZF SF TF DF OF NT AC ID: what a program may set. IF and bit 1 are always set. */
@@ -82,12 +83,17 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
   vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
 }
 
-/* Whether KVM_RUN, interrupted, must go on: the guest is inside a stub, or an exception is about to be
- * delivered. Either way it stops again at once, and what it then reports belongs to this context. */
+/*
+ * Whether KVM_RUN, interrupted, must go on: the guest is inside a stub, or an exception is about to be
+ * delivered. Either way it stops again at once, and what it then reports belongs to this context. Not so
+ * before SYSRET: the program would run, and the kick that interrupted is spent.
+ */
 static bool must_finish(const struct rf_vcpu *vcpu) {
   const struct kvm_vcpu_events *events = &vcpu->run->s.regs.events;
-  return (vcpu->run->s.regs.sregs.cs.selector & 3) == 0 || events->exception.injected ||
-         events->exception.pending;
+  if (events->exception.injected || events->exception.pending)
+    return true;
+  return (vcpu->run->s.regs.sregs.cs.selector & 3) == 0 &&
+         vcpu->run->s.regs.regs.rip != rf_stub_address(rf_doorway_kernel_return);
 }
 
 /* The reason to leave that a kick left behind, or RF_SYSCALL for none. */

@@ -53,7 +53,7 @@ void rf_leave_doorway(struct rf_registers *registers) {
   uint64_t rip = registers->user.rip;
   if (rip == rf_stub_address(rf_stub_image))
     registers->user.rip = registers->user.rcx - 2;
-  else if (rip == rf_stub_address(rf_doorway_user_return))
+  else if (rip == rf_stub_address(rf_doorway_user_return) || rip == rf_stub_address(rf_doorway_kernel_return))
     registers->user.rip = registers->user.rcx;
   else
     return;

@@ -10,4 +10,7 @@ space.mapFile(0x40000000, fd, { start: 0, end: 4096 }, Access.Read, false);
 const word = new Uint32Array(1);
 space.copyIn(0x40000000, new Uint8Array(word.buffer));
 parentPort?.postMessage(word[0]);
-parentPort?.on('message', () => undefined); // stays
+// Stays, and keeps the address space.
+parentPort?.on('message', () => {
+  space.release();
+});

@@ -105,6 +105,14 @@ const DOORWAYS: readonly Mutant[] = [
     hostClass: 'deprivileged',
   },
   {
+    name: 'a kick is lost before SYSRET',
+    file: 'native/vcpu_run.c',
+    text: ' &&\n         vcpu->run->s.regs.regs.rip != rf_stub_address(rf_doorway_kernel_return);',
+    replacement: ';',
+    lane: 'kvm-amd',
+    tests: ['kvm/interrupt-on-return'],
+  },
+  {
     name: 'SYSRET although RCX is not RIP',
     file: 'native/vcpu_run.c',
     text: 'at_syscall && same && user->rcx == user->rip && user->r11 == regs->rflags',
