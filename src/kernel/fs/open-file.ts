@@ -1,11 +1,14 @@
 /** An open file description (open(2)): shared by the descriptors that dup(2) and fork(2) make of it. */
 import { Errno } from '../abi/errno.js';
 import { O, SETTABLE_FLAGS } from '../abi/fcntl.js';
+import { Inotify } from '../abi/inotify.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import type { StatRecord } from '../abi/stat.js';
 import type { MappedFile, MapSource } from '../mm/mappable.js';
 import type { Task } from '../task/task.js';
+import type { Dentry } from './dentry.js';
 import type { Inode } from './inode.js';
+import { notifyIfGone, notifyPlace } from './inotify/notify.js';
 import type { Location } from './location.js';
 
 /** Flags that open(2) uses up: they are not part of the description. */
@@ -82,6 +85,16 @@ export abstract class OpenFile implements MapSource {
       this.onClose();
       if (this.location !== undefined) {
         this.location.dentry.users--;
+        this.#notifyClosed(this.location.dentry);
+      }
+    }
+  }
+
+  #notifyClosed(dentry: Dentry): void {
+    if (!this.isPathOnly) {
+      notifyPlace(dentry, this.writable ? Inotify.CLOSE_WRITE : Inotify.CLOSE_NOWRITE);
+      if (dentry.removed) {
+        notifyIfGone(dentry);
       }
     }
   }

@@ -2,6 +2,8 @@
 import type { Registers } from '../../platform/registers.js';
 import { convertToOldDirents } from '../abi/dirent.js';
 import { Errno } from '../abi/errno.js';
+import { Inotify } from '../abi/inotify.js';
+import { notifyPlace } from '../fs/inotify/notify.js';
 import { AccessMode, AT_FDCWD, PATH_MAX } from '../abi/fcntl.js';
 import type { Location } from '../fs/location.js';
 import { Walk } from '../fs/path-walk.js';
@@ -27,6 +29,7 @@ function getdents(task: Task, args: Registers, old: boolean): number {
   if (old) {
     convertToOldDirents(bytes as Buffer);
   }
+  notifyPlace(file.location?.dentry, Inotify.ACCESS);
   if (task.mm.copyOut(args.argument(1), bytes) < bytes.length) {
     file.unread(records);
     return -Errno.EFAULT;

@@ -2,8 +2,10 @@
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { O } from '../abi/fcntl.js';
+import { Inotify } from '../abi/inotify.js';
 import { Poll, POLL_WRITABLE } from '../abi/poll.js';
 import { Signo } from '../abi/signal.js';
+import { notifyPlace } from '../fs/inotify/notify.js';
 import type { OpenFile } from '../fs/open-file.js';
 import type { Task } from '../task/task.js';
 import { readLong } from '../time/timespec.js';
@@ -44,6 +46,8 @@ function copyNow(copy: Copy): number {
     if (written < 0) {
       return written;
     }
+    notifyPlace(copy.source.location?.dentry, Inotify.ACCESS);
+    notifyPlace(copy.target.location?.dentry, Inotify.MODIFY);
     copy.from += written;
     copy.to += copy.to === AT_POSITION ? 0 : written;
     copy.done += written;

@@ -4,6 +4,7 @@ import { rows as epollRows } from './epoll.js';
 import { rows as eventRows } from './event-descriptors.js';
 import { rows as copyRows } from './file-copy.js';
 import { rows as descriptorRows } from './file-descriptors.js';
+import { rows as inotifyRows } from './inotify.js';
 import { rows as ioRows } from './file-io.js';
 import { rows as ioctlRows } from './file-ioctl.js';
 import { rows as lockRows } from './file-locks.js';
@@ -47,5 +48,6 @@ export const fileRows: readonly SyscallRow[] = [
   ...socketReceiveRows,
   ...socketOptionRows,
   ...epollRows,
+  ...inotifyRows,
   ...eventRows,
 ];

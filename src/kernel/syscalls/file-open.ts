@@ -4,7 +4,9 @@ import { Errno } from '../abi/errno.js';
 import { AccessMode, AT_FDCWD, O } from '../abi/fcntl.js';
 import { POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Mode } from '../abi/stat.js';
+import { Inotify } from '../abi/inotify.js';
 import type { Inode } from '../fs/inode.js';
+import { notifyPlace } from '../fs/inotify/notify.js';
 import { type OpenFile, PathFile } from '../fs/open-file.js';
 import { type PathWalk, Walk } from '../fs/path-walk.js';
 import { isOwner, mayAccess } from '../fs/permission.js';
@@ -63,13 +65,14 @@ function openWalked(task: Task, walk: PathWalk, flags: number, mode: number): Op
   if (flags & O.PATH) {
     return new PathFile(flags, walk.location);
   }
-  const file = inode.open(walk.location, flags, task);
+  const file = opened(inode.open(walk.location, flags, task));
   if (typeof file !== 'number' && flags & O.TRUNC && inode.isRegular) {
     const truncated = inode.truncate(0);
     if (truncated < 0) {
       file.decRef();
       return truncated;
     }
+    notifyPlace(walk.dentry, Inotify.MODIFY);
   }
   return file;
 }
@@ -98,7 +101,15 @@ function createAndOpen(task: Task, walk: PathWalk, flags: number, mode: number):
   if (dentry === undefined) {
     return -Errno.ENOENT;
   }
-  return made.open({ mount: walk.mount, dentry }, flags, task);
+  return opened(made.open({ mount: walk.mount, dentry }, flags, task));
+}
+
+/** Tells of it. */
+function opened(file: OpenFile | number): OpenFile | number {
+  if (typeof file !== 'number') {
+    notifyPlace(file.location?.dentry, Inotify.OPEN);
+  }
+  return file;
 }
 
 function checkExisting(task: Task, walk: PathWalk, inode: Inode, flags: number): number {

@@ -2,6 +2,9 @@
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { AccessMode, AT_FDCWD, MAX_FILE_SIZE, Whence } from '../abi/fcntl.js';
+import { Inotify } from '../abi/inotify.js';
+import type { Dentry } from '../fs/dentry.js';
+import { notifyPlace } from '../fs/inotify/notify.js';
 import { Walk } from '../fs/path-walk.js';
 import { mayAccess } from '../fs/permission.js';
 import { RegularInode } from '../fs/regular-inode.js';
@@ -48,7 +51,10 @@ function sysTruncate(task: Task, args: Registers): number {
   if (walk.mount.readOnly) {
     return -Errno.EROFS;
   }
-  return size > MAX_FILE_SIZE ? -Errno.EFBIG : inode.truncate(size);
+  if (size > MAX_FILE_SIZE) {
+    return -Errno.EFBIG;
+  }
+  return modified(walk.location.dentry, inode.truncate(size));
 }
 
 function sysFtruncate(task: Task, args: Registers): number {
@@ -63,7 +69,15 @@ function sysFtruncate(task: Task, args: Registers): number {
   if (!file.writable) {
     return -Errno.EINVAL;
   }
-  return size > MAX_FILE_SIZE ? -Errno.EFBIG : file.truncate(size);
+  return size > MAX_FILE_SIZE ? -Errno.EFBIG : modified(file.location?.dentry, file.truncate(size));
+}
+
+/** Tells of a change that succeeded. */
+function modified(dentry: Dentry | undefined, result: number): number {
+  if (result === 0) {
+    notifyPlace(dentry, Inotify.MODIFY);
+  }
+  return result;
 }
 
 const FALLOC_FL_KEEP_SIZE = 1;
@@ -89,7 +103,7 @@ function sysFallocate(task: Task, args: Registers): number {
     return -Errno.EFBIG;
   }
   const grows = (mode & FALLOC_FL_KEEP_SIZE) === 0 && offset + length > inode.size;
-  return grows ? file.truncate(offset + length) : 0;
+  return modified(file.location?.dentry, grows ? file.truncate(offset + length) : 0);
 }
 
 function sync(task: Task, args: Registers, dataOnly: boolean): number {

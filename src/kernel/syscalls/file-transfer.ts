@@ -1,8 +1,10 @@
 /** Moving bytes between files and guest memory, in chunks through one buffer, at the file's or a given position. */
 import { Errno } from '../abi/errno.js';
 import { MAX_RW_COUNT } from '../abi/fcntl.js';
+import { Inotify } from '../abi/inotify.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Signo } from '../abi/signal.js';
+import { notifyPlace } from '../fs/inotify/notify.js';
 import type { OpenFile } from '../fs/open-file.js';
 import type { Task } from '../task/task.js';
 import { lengthOf, moveSlices, type Segment, SLICE } from './file-slices.js';
@@ -35,6 +37,7 @@ export function readInto(
     if (count <= 0) {
       return done > 0 ? done : count;
     }
+    notifyPlace(file.location?.dentry, Inotify.ACCESS);
     const copied = task.mm.copyOut(address + done, chunkOf(count));
     done += copied;
     if (copied < count) {
@@ -71,6 +74,7 @@ export function writeFrom(
     if (count < 0) {
       return done > 0 ? done : count;
     }
+    notifyPlace(file.location?.dentry, Inotify.MODIFY);
     done += count;
     if (count < wanted) {
       return done;

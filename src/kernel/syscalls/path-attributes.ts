@@ -6,6 +6,7 @@ import { Mode } from '../abi/stat.js';
 import type { Inode } from '../fs/inode.js';
 import { isGroupMember, isOwner } from '../fs/permission.js';
 import type { Task } from '../task/task.js';
+import { usableFile } from './file-descriptor-argument.js';
 import { apply, type Subject, subjectAt, subjectOf } from './path-subject.js';
 import type { SyscallRow } from './row.js';
 
@@ -62,7 +63,16 @@ function sysChmod(task: Task, args: Registers): number {
   return chmod(task, subjectAt(task, AT_FDCWD, args.argument(0), 0), args.argumentUint(1));
 }
 
+/** A pipe, a socket, the host's terminal: its metadata can be set, and nobody looks at them. */
+function hasNoInode(task: Task, fd: number): boolean {
+  const file = usableFile(task, fd);
+  return file !== undefined && file.inode === undefined;
+}
+
 function sysFchmod(task: Task, args: Registers): number {
+  if (hasNoInode(task, args.argumentInt(0))) {
+    return 0;
+  }
   return chmod(task, subjectOf(task, args.argumentInt(0)), args.argumentUint(1));
 }
 
@@ -94,6 +104,9 @@ function sysLchown(task: Task, args: Registers): number {
 }
 
 function sysFchown(task: Task, args: Registers): number {
+  if (hasNoInode(task, args.argumentInt(0))) {
+    return 0;
+  }
   const subject = subjectOf(task, args.argumentInt(0));
   return chown(task, subject, args.argumentUint(1), args.argumentUint(2));
 }

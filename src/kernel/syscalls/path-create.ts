@@ -3,7 +3,10 @@ import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { AccessMode, At, AT_FDCWD } from '../abi/fcntl.js';
 import { Mode } from '../abi/stat.js';
+import { Inotify } from '../abi/inotify.js';
+import type { Dentry } from '../fs/dentry.js';
 import type { Inode, NewNode } from '../fs/inode.js';
+import { notifyEntry, notifyInode } from '../fs/inotify/notify.js';
 import { type PathWalk, Walk } from '../fs/path-walk.js';
 import { isOwner, mayAccess } from '../fs/permission.js';
 import type { Task } from '../task/task.js';
@@ -44,7 +47,11 @@ export function makeNode(
   const { dentry } = walk.parent;
   const directory = dentry.inode as Inode;
   const masked = mode & ~(extra.target === undefined ? task.fsContext.umask : 0);
-  return directory.make(dentry, walk.last, ownedNode(task, directory, masked, extra));
+  const made = directory.make(dentry, walk.last, ownedNode(task, directory, masked, extra));
+  if (typeof made !== 'number') {
+    notifyEntry(directory, walk.last, made, Inotify.CREATE);
+  }
+  return made;
 }
 
 /** A directory with the set-group-id bit gives its group on (mkdir(2)). */
@@ -160,9 +167,17 @@ function link(
   if (inode.isDirectory || !isOwner(inode, task.credentials)) {
     return -Errno.EPERM;
   }
-  return dentry.removed
-    ? -Errno.ENOENT
-    : (walk.parent.dentry.inode as Inode).link(walk.parent.dentry, walk.last, dentry);
+  return dentry.removed ? -Errno.ENOENT : makeLink(walk.parent.dentry, walk.last, dentry);
+}
+
+function makeLink(parent: Dentry, name: string, target: Dentry): number {
+  const directory = parent.inode as Inode;
+  const result = directory.link(parent, name, target);
+  if (result === 0) {
+    notifyInode(target.inode, Inotify.ATTRIB);
+    notifyEntry(directory, name, target.inode, Inotify.CREATE);
+  }
+  return result;
 }
 
 function sysMkdir(task: Task, args: Registers): number {

@@ -3,7 +3,9 @@ import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { AccessMode, At, AT_FDCWD, Rename } from '../abi/fcntl.js';
 import type { Dentry } from '../fs/dentry.js';
+import { Inotify } from '../abi/inotify.js';
 import type { Inode } from '../fs/inode.js';
+import { notifyEntry, notifyIfGone, notifyInode, notifyMove } from '../fs/inotify/notify.js';
 import type { Location } from '../fs/location.js';
 import { type LastKind, type PathWalk, Walk } from '../fs/path-walk.js';
 import { isSticky, mayAccess } from '../fs/permission.js';
@@ -88,8 +90,21 @@ function removeEntry(
   const error = (parent.dentry.inode as Inode).remove(parent.dentry, child);
   if (error === 0) {
     child.removed = true;
+    notifyRemoved(parent.dentry, child, inode);
   }
   return error;
+}
+
+/** In the order of Linux: a directory is gone before its parent is told, anything else after. */
+function notifyRemoved(parent: Dentry, child: Dentry, inode: Inode): void {
+  if (inode.isDirectory) {
+    notifyIfGone(child);
+    notifyEntry(parent.inode, child.name, inode, Inotify.DELETE);
+  } else {
+    notifyInode(inode, Inotify.ATTRIB);
+    notifyEntry(parent.inode, child.name, inode, Inotify.DELETE);
+    notifyIfGone(child);
+  }
 }
 
 /** One side of a rename. */
@@ -161,11 +176,28 @@ function renameEntry(
     return 0;
   }
   if (flags & Rename.EXCHANGE) {
-    return directory.exchange(child, replaced as Dentry);
+    return exchangeEntries(from, child, to, replaced as Dentry);
   }
   const result = directory.rename(from.parent.dentry, child, to.parent.dentry, to.name, replaced);
-  if (result === 0 && replaced !== undefined) {
-    replaced.removed = true;
+  if (result === 0) {
+    if (replaced !== undefined) {
+      replaced.removed = true;
+    }
+    notifyMove(entryOf(from), entryOf(to), child.inode as Inode, replaced);
+  }
+  return result;
+}
+
+function entryOf({ parent, name }: RenameSide): { directory: Inode; name: string } {
+  return { directory: parent.dentry.inode as Inode, name };
+}
+
+function exchangeEntries(from: RenameSide, child: Dentry, to: RenameSide, other: Dentry): number {
+  const [first, second] = [child.inode as Inode, other.inode as Inode];
+  const result = (from.parent.dentry.inode as Inode).exchange(child, other);
+  if (result === 0) {
+    notifyMove(entryOf(from), entryOf(to), first, undefined);
+    notifyMove(entryOf(to), entryOf(from), second, undefined);
   }
   return result;
 }

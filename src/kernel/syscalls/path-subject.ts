@@ -2,7 +2,9 @@
 import { Errno } from '../abi/errno.js';
 import { At, AT_FDCWD } from '../abi/fcntl.js';
 import type { AttributeChange, Inode } from '../fs/inode.js';
-import type { Mount } from '../fs/mount.js';
+import { Inotify } from '../abi/inotify.js';
+import { notifyPlace } from '../fs/inotify/notify.js';
+import type { Location } from '../fs/location.js';
 import { Walk } from '../fs/path-walk.js';
 import type { Task } from '../task/task.js';
 import { usableFile } from './file-descriptor-argument.js';
@@ -11,7 +13,8 @@ import { readPath, scratchRecord, statPath } from './path-argument.js';
 /** Something whose metadata is to be changed. */
 export interface Subject {
   readonly inode: Inode;
-  readonly mount: Mount | undefined;
+  /** Where it is; what has no name is nowhere. */
+  readonly location: Location | undefined;
 }
 
 export function subjectAt(
@@ -32,12 +35,12 @@ export function subjectAt(
   if (typeof walk === 'number') {
     return walk;
   }
-  return walk.file === undefined ? { inode: walk.inode, mount: walk.mount } : -Errno.EPERM;
+  return walk.file === undefined ? { inode: walk.inode, location: walk.location } : -Errno.EPERM;
 }
 
 function cwdSubject(task: Task): Subject {
-  const { dentry, mount } = task.fsContext.cwd;
-  return { inode: dentry.inode as Inode, mount };
+  const { cwd } = task.fsContext;
+  return { inode: cwd.dentry.inode as Inode, location: cwd };
 }
 
 export function subjectOf(task: Task, fd: number, pathsToo = false): Subject | number {
@@ -46,11 +49,25 @@ export function subjectOf(task: Task, fd: number, pathsToo = false): Subject | n
     return -Errno.EBADF;
   }
   // What has no inode of ours, such as a pipe, has no metadata to keep.
-  return file.inode === undefined
-    ? -Errno.EPERM
-    : { inode: file.inode, mount: file.location?.mount };
+  return file.inode === undefined ? -Errno.EPERM : { inode: file.inode, location: file.location };
 }
 
-export function apply({ inode, mount }: Subject, change: AttributeChange): number {
-  return mount?.readOnly ? -Errno.EROFS : inode.setAttributes(change);
+export function apply({ inode, location }: Subject, change: AttributeChange): number {
+  if (location?.mount.readOnly) {
+    return -Errno.EROFS;
+  }
+  const result = inode.setAttributes(change);
+  if (result === 0) {
+    notifyPlace(location?.dentry, eventOf(change));
+  }
+  return result;
+}
+
+/** One of the two times alone passes for what usually changes it. */
+function eventOf({ mode, uid, gid, atime, mtime }: AttributeChange): number {
+  const timeOnly = mode === undefined && uid === undefined && gid === undefined;
+  if (!timeOnly || (atime !== undefined && mtime !== undefined)) {
+    return Inotify.ATTRIB;
+  }
+  return atime === undefined ? Inotify.MODIFY : Inotify.ACCESS;
 }

@@ -90,7 +90,9 @@ type EventFormat =
   | 'signalfd-flags'
   | 'itimerspec'
   | 'itimerspec-out'
-  | 'splice-flags';
+  | 'splice-flags'
+  | 'inotify-flags'
+  | 'inotify-mask';
 
 /** What only socket calls have. */
 type SocketFormat =

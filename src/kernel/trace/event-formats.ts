@@ -24,6 +24,30 @@ const EVENTS: readonly NamedBit[] = [
   [0x80000000, 'EPOLLET'],
 ];
 
+const INOTIFY_MASK: readonly NamedBit[] = [
+  [0xfff, 'IN_ALL_EVENTS'],
+  [0x1, 'IN_ACCESS'],
+  [0x2, 'IN_MODIFY'],
+  [0x4, 'IN_ATTRIB'],
+  [0x18, 'IN_CLOSE'],
+  [0x8, 'IN_CLOSE_WRITE'],
+  [0x10, 'IN_CLOSE_NOWRITE'],
+  [0x20, 'IN_OPEN'],
+  [0xc0, 'IN_MOVE'],
+  [0x40, 'IN_MOVED_FROM'],
+  [0x80, 'IN_MOVED_TO'],
+  [0x100, 'IN_CREATE'],
+  [0x200, 'IN_DELETE'],
+  [0x400, 'IN_DELETE_SELF'],
+  [0x800, 'IN_MOVE_SELF'],
+  [0x01000000, 'IN_ONLYDIR'],
+  [0x02000000, 'IN_DONT_FOLLOW'],
+  [0x04000000, 'IN_EXCL_UNLINK'],
+  [0x10000000, 'IN_MASK_CREATE'],
+  [0x20000000, 'IN_MASK_ADD'],
+  [0x80000000, 'IN_ONESHOT'],
+];
+
 const OPERATIONS = [undefined, 'EPOLL_CTL_ADD', 'EPOLL_CTL_DEL', 'EPOLL_CTL_MOD'];
 
 function formatEvent(bytes: Buffer, at: number): string {
@@ -79,6 +103,8 @@ export const eventFormats = {
       [4, 'SPLICE_F_MORE'],
       [8, 'SPLICE_F_GIFT'],
     ]),
+  'inotify-flags': flags('IN'),
+  'inotify-mask': ({ args, index }) => formatBits(args.argumentUint(index), INOTIFY_MASK),
   itimerspec,
 } satisfies Record<string, Decoder>;
 
