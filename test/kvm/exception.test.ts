@@ -1,6 +1,7 @@
 /** What Linux makes of every vector (arch/x86/kernel/traps.c), with those that a 64-bit program cannot raise. */
 import { describe, expect, it } from 'vitest';
 import { toSiginfo, type FloatingPointStatus } from '../../src/kvm/exception.js';
+import { FileFault } from '../../src/kvm/host-file-mappings.js';
 import { Access } from '../../src/platform/access.js';
 import { Registers, Report } from '../../src/platform/registers.js';
 
@@ -13,14 +14,23 @@ interface Given {
   readonly errorCode?: number;
   readonly rflags?: number;
   readonly faultAddress?: bigint;
+  readonly fileFault?: FileFault;
   readonly floatingPoint?: Partial<FloatingPointStatus>;
 }
 
 function siginfo(vector: number, given: Given = {}): (number | bigint)[] {
   const floatingPoint = { fcw: 0x37f, fsw: 0, mxcsr: 0x1f80, ...given.floatingPoint };
-  const { errorCode = 0, rflags = 0x202, faultAddress = CR2 } = given;
+  const { errorCode = 0, rflags = 0x202, faultAddress = CR2, fileFault } = given;
   const { signo, code, address, access } = toSiginfo(
-    { vector, errorCode, faultAddress, rip: RIP, rflags, floatingPoint: () => floatingPoint },
+    {
+      vector,
+      errorCode,
+      faultAddress,
+      fileFault,
+      rip: RIP,
+      rflags,
+      floatingPoint: () => floatingPoint,
+    },
     NO_MEMORY,
   );
   return [signo, code, address, access];
@@ -58,9 +68,19 @@ describe('an exception is to Linux', () => {
     ['a read that is forbidden', 5, [SIGSEGV, 2, CR2, Access.Read]],
     ['a write that is forbidden', 7, [SIGSEGV, 2, CR2, Access.Write]],
     ['a fetch that is forbidden', 21, [SIGSEGV, 2, CR2, Access.Execute]],
-    ['a page that the host has no memory for', NO_MEMORY, [SIGBUS, 2, CR2, Access.Read]],
+    ['a page that the host has no memory for', NO_MEMORY, [SIGBUS, 2, 0n, 0]],
   ] as const)('#PF of %s', (_name, errorCode, expected) => {
     expect(siginfo(14, { errorCode })).toEqual(expected);
+  });
+
+  it('#PF at a mapping of a file, where no entry was found: behind its end, or forbidden', () => {
+    expect(siginfo(14, { errorCode: 6, fileFault: FileFault.Absent })).toEqual([SIGBUS, 2, CR2, 2]);
+    expect(siginfo(14, { errorCode: 6, fileFault: FileFault.Denied })).toEqual([
+      SIGSEGV,
+      2,
+      CR2,
+      2,
+    ]);
   });
 
   it('#PF of the kernel`s half, whatever is mapped there: of nothing', () => {
