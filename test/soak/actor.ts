@@ -2,7 +2,6 @@
 import { interruptContext } from '../../src/host/interrupt-context.js';
 import { Access } from '../../src/platform/access.js';
 import { MemoryKind, SwitchResult, type Context } from '../../src/platform/contract.js';
-import { SegmentationFault } from '../../src/platform/errors.js';
 import { Register, Registers, Report } from '../../src/platform/registers.js';
 import { Random } from '../contract/random.js';
 import {
@@ -15,6 +14,7 @@ import {
   SCRIPTS,
   STORES_AT,
 } from './guest-code.js';
+import { HostOperations, pageNear } from './host-operations.js';
 import { BASE, check, PAGE, PAGES, type Mapping, type Space } from './model.js';
 import { COUNTER_WORDS, type World } from './world.js';
 
@@ -22,7 +22,6 @@ const SIGSEGV = 11;
 const MAPERR = 1;
 const ACCERR = 2;
 const RW = Access.Read | Access.Write;
-const LARGE_PAGES = 512;
 
 const KEPT = [Register.Rbx, Register.Rbp, Register.R8, Register.R10, Register.R12, Register.R13];
 
@@ -41,6 +40,7 @@ export class Actor {
   readonly #random: Random;
   readonly #registers = new Registers();
   readonly #script: DataView;
+  readonly #host: HostOperations;
   #context: Context;
   /** interrupt() was called since the last switch that returned for one. */
   #owed = false;
@@ -52,6 +52,7 @@ export class Actor {
     this.#index = index;
     this.#random = new Random(world.random.bits());
     this.#script = world.script(index);
+    this.#host = new HostOperations(world, this.#random);
     this.#context = this.#newContext();
   }
 
@@ -61,19 +62,19 @@ export class Actor {
     const choice = random.below(100);
     if (choice < 25) await this.#hold((space) => this.#runScript(space, false));
     else if (choice < 38) await this.#hold((space) => this.#runScript(space, true));
-    else if (choice < 46) this.#map();
-    else if (choice < 51) this.#unmap();
-    else if (choice < 58) this.#copyOut();
-    else if (choice < 65) this.#copyIn();
-    else if (choice < 69) this.#zeroOut();
-    else if (choice < 75) this.#atomic();
+    else if (choice < 46) this.#host.map();
+    else if (choice < 51) this.#host.unmap();
+    else if (choice < 58) this.#host.copyOut();
+    else if (choice < 65) this.#host.copyIn();
+    else if (choice < 69) this.#host.zeroOut();
+    else if (choice < 75) this.#host.atomic();
     else if (choice < 84) random.pick(others).interrupt(random.chance(0.5));
     else if (choice < 86) await this.#preempt();
     else if (choice < 90) await this.#hold((space) => this.#race(space));
     else if (choice < 93) this.#replaceContext();
-    else if (choice < 95) this.#replaceSpace();
-    else if (choice < 98) this.#replacePiece();
-    else this.#decommit();
+    else if (choice < 95) this.#host.replaceSpace();
+    else if (choice < 98) this.#host.replacePiece();
+    else this.#host.decommit();
   }
 
   interrupt(byId: boolean): void {
@@ -133,7 +134,7 @@ export class Actor {
         const value = 1 + random.below(200_000);
         entries.push({ act: Act.Spin, address: 0, page: -1, mapping: undefined, value });
       } else {
-        const page = this.#pageNear(random.below(PAGES));
+        const page = pageNear(random, random.below(PAGES));
         const mapping = space.pages[page];
         if (space.locked[page] === 1 || mapping?.piece.locked[mapping.page] === 1) continue;
         space.locked[page] = 1;
@@ -144,11 +145,6 @@ export class Actor {
       }
     }
     return entries;
-  }
-
-  /** Often the first ones, which more is mapped at. */
-  #pageNear(page: number): number {
-    return this.#random.chance(0.7) ? page % 96 : page;
   }
 
   /** An operation in an address space that stays meanwhile. */
@@ -254,117 +250,6 @@ export class Actor {
     );
   }
 
-  #map(): void {
-    const random = this.#random;
-    const space = random.pick(this.#world.spaces);
-    const piece = random.pick(this.#world.pieces);
-    const isLarge = piece.pages >= LARGE_PAGES && random.chance(0.6);
-    const first = isLarge ? random.pick([0, LARGE_PAGES, 7]) : this.#pageNear(random.below(PAGES));
-    const page = isLarge ? 0 : random.below(piece.pages);
-    const most = Math.min(piece.pages - page, PAGES - first);
-    const count = isLarge ? Math.min(LARGE_PAGES, most) : 1 + random.below(Math.min(most, 24));
-    if (space.isLocked(first, count)) return;
-    const access = random.chance(0.6) ? RW : 1 + random.below(7);
-    space.map(this.#world.platform, first, count, { piece, page, access });
-    this.#world.count('map');
-  }
-
-  #unmap(): void {
-    const random = this.#random;
-    const space = random.pick(this.#world.spaces);
-    const first = this.#pageNear(random.below(PAGES));
-    const count = Math.min(PAGES - first, random.chance(0.1) ? PAGES : 1 + random.below(16));
-    if (space.isLocked(first, count)) return;
-    space.unmap(first, count);
-    this.#world.count('unmap');
-  }
-
-  /** Somewhere, with nobody at it. */
-  #place(): { space: Space; at: number; length: number } | undefined {
-    const random = this.#random;
-    const space = random.pick(this.#world.spaces);
-    const at = this.#pageNear(random.below(PAGES)) * PAGE + random.below(PAGE);
-    const wanted = random.chance(0.5) ? 1 + random.below(64) : 1 + random.below(3 * PAGE);
-    const length = Math.min(wanted, PAGES * PAGE - at);
-    const first = Math.floor(at / PAGE);
-    const count = Math.ceil((at + length) / PAGE) - first;
-    return space.holdsLocked(first, count) ? undefined : { space, at, length };
-  }
-
-  #copyOut(): void {
-    const place = this.#place();
-    if (place === undefined) return;
-    const { space, at, length } = place;
-    const start = this.#random.below(256);
-    const bytes = Uint8Array.from({ length }, (_, i) => (start + i * 3) & 0xff);
-    const expected = space.accessible(at, length, Access.Write);
-    const done = space.native.tryCopyOut(BASE + at, bytes);
-    check(done === expected, `${done} bytes copied out, not ${expected}`);
-    space.each(at, done, (model, from) => {
-      model.set(bytes.subarray(from, from + model.length));
-    });
-    this.#world.count('copyOut');
-  }
-
-  #copyIn(): void {
-    const place = this.#place();
-    if (place === undefined) return;
-    const { space, at, length } = place;
-    const bytes = new Uint8Array(length);
-    const expected = space.accessible(at, length, Access.Read);
-    const done = space.native.tryCopyIn(BASE + at, bytes);
-    check(done === expected, `${done} bytes copied in, not ${expected}`);
-    space.each(at, done, (model, from) => {
-      const found = bytes.subarray(from, from + model.length);
-      check(Buffer.compare(found, model) === 0, `a copy of ${BASE + at + from} is another`);
-    });
-    this.#world.count('copyIn');
-  }
-
-  #zeroOut(): void {
-    const place = this.#place();
-    if (place === undefined) return;
-    const { space, at, length } = place;
-    const expected = space.accessible(at, length, Access.Write);
-    const done = doneBeforeFault(BASE + at, length, () => {
-      space.native.zeroOut(BASE + at, length);
-    });
-    check(done === expected, `${done} bytes zeroed, not ${expected}`);
-    space.each(at, done, (model) => {
-      model.fill(0);
-    });
-    this.#world.count('zeroOut');
-  }
-
-  /** Counts where guests count, and swaps a word of the model. */
-  #atomic(): void {
-    const { spaces, counted } = this.#world;
-    const space = this.#random.pick(spaces);
-    const word = this.#random.below(COUNTER_WORDS);
-    const address = COUNTERS + word * 64;
-    const bytes = new Uint8Array(4);
-    const view = new DataView(bytes.buffer);
-    space.native.copyIn(address, bytes);
-    const before = view.getUint32(0, true);
-    if (space.native.compareAndSwapUint32(address, before, (before + 1) % 2 ** 32) === before)
-      counted[word] = (counted[word] ?? 0) + 1;
-    const page = this.#pageNear(this.#random.below(PAGES));
-    if (space.holdsLocked(page, 1)) return;
-    const at = page * PAGE + this.#random.below(PAGE / 4) * 4;
-    const value = this.#random.bits();
-    let found = 0;
-    const done = doneBeforeFault(BASE + at, 4, () => {
-      found = space.native.swapUint32(BASE + at, value);
-    });
-    check(done === space.accessible(at, 4, Access.Write), 'a swap faulted, or did not');
-    space.each(at, done, (model) => {
-      const words = new DataView(model.buffer, model.byteOffset, 4);
-      check(words.getUint32(0, true) === found, 'a swap gave another value');
-      words.setUint32(0, value, true);
-    });
-    this.#world.count('atomic');
-  }
-
   async #preempt(): Promise<void> {
     if (!this.#world.platform.detectsCpuPreemption) return;
     this.#world.preempts++;
@@ -414,55 +299,5 @@ export class Actor {
     this.#context = this.#newContext();
     this.#context.setExtendedState(state);
     this.#world.count('new context');
-  }
-
-  #replaceSpace(): void {
-    const { spaces } = this.#world;
-    const index = this.#random.below(spaces.length);
-    const space = spaces[index] as Space;
-    if (space.holders > 0) return;
-    spaces.splice(index, 1);
-    space.release();
-    space.native.release();
-    this.#world.newSpace();
-    this.#world.count('new space');
-  }
-
-  #replacePiece(): void {
-    const { pieces, spaces } = this.#world;
-    const index = this.#random.below(pieces.length);
-    const piece = pieces[index];
-    if (piece === undefined || piece.isLocked) return;
-    for (const space of spaces) {
-      for (let page = 0; page < PAGES; page++)
-        if (space.pages[page]?.piece === piece) space.unmap(page, 1);
-    }
-    check(piece.mapped === 0, 'a piece is mapped in no space and somewhere all the same');
-    piece.verify();
-    pieces.splice(index, 1);
-    piece.free();
-    this.#world.newPiece();
-    this.#world.count('new piece');
-  }
-
-  #decommit(): void {
-    const piece = this.#random.pick(this.#world.pieces);
-    const first = this.#random.below(piece.pages);
-    const count = 1 + this.#random.below(piece.pages - first);
-    if (piece.locked.subarray(first, first + count).includes(1)) return;
-    piece.decommit(first, count);
-    this.#world.count('decommit');
-  }
-}
-
-/** Bytes that `act` has done of `length`, by its `SegmentationFault`, which must name the address. */
-function doneBeforeFault(address: number, length: number, act: () => void): number {
-  try {
-    act();
-    return length;
-  } catch (error) {
-    if (!(error instanceof SegmentationFault)) throw error;
-    check(error.address === address + error.done, 'a fault names another address than its count');
-    return error.done;
   }
 }
