@@ -47,7 +47,7 @@ describePlatforms('guest programs', (platform) => {
     expect(native.status).toBe(0);
   });
 
-  it.each(['locks', 'pipes', 'watches'])('%s, as a script sees them', async (name) => {
+  it.each(['locks', 'nameless', 'pipes', 'watches'])('%s, as a script sees them', async (name) => {
     const script = fileURLToPath(new URL(`../guests/${name}.py`, import.meta.url));
     // In memory on both sides.
     await expectSameAsNative(['/usr/bin/python3', script, '/dev/shm']);

@@ -67,6 +67,16 @@ export const Fcntl = {
   GET_SEALS: 1034,
 } as const;
 
+/** Seals of F_ADD_SEALS. */
+export const Seal = {
+  SEAL: 1,
+  SHRINK: 2,
+  GROW: 4,
+  WRITE: 8,
+  FUTURE_WRITE: 16,
+  EXEC: 32,
+} as const;
+
 export const FD_CLOEXEC = 1;
 
 export const LockType = { RDLCK: 0, WRLCK: 1, UNLCK: 2 } as const;

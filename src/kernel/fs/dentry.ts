@@ -15,6 +15,8 @@ export class Dentry {
   pinned = false;
   /** It was removed from its directory. */
   removed = false;
+  /** It never had a name (O_TMPFILE), and may be given one. */
+  linkable = false;
   /** Open files and working directories here. */
   users = 0;
 

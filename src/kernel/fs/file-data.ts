@@ -14,6 +14,7 @@ import { PageFrames } from './page-frames.js';
 
 /** Pages read at a time around a page that is mapped. */
 const CLUSTER_PAGES = 16;
+const ZEROES = new Uint8Array(64 * 1024);
 /** Pages allocated at a time. */
 const MAX_ALLOCATION_PAGES = 256;
 
@@ -49,6 +50,11 @@ export class FileData implements Mappable {
   /** Mappings wrote, or may have written, what the host file does not have. */
   get isDirty(): boolean {
     return !this.#dirty.isEmpty;
+  }
+
+  /** A mapping may write to it. */
+  get hasSharedWriter(): boolean {
+    return [...this.#observers].some((observer) => observer.sharedWritable);
   }
 
   get isMapped(): boolean {
@@ -200,6 +206,30 @@ export class FileData implements Mappable {
         return count;
       }
       at += block.length;
+    }
+    return 0;
+  }
+
+  /** Makes the bytes zero, without a page for those that are. */
+  zero(offset: number, length: number): number {
+    const end = Math.min(offset + length, this.#size);
+    for (let at = offset; at < end;) {
+      const first = Math.floor(at / PAGE_SIZE);
+      const pages = this.#pages.runLength(first, Math.ceil(end / PAGE_SIZE) - first);
+      const stop = Math.min(end, (first + pages) * PAGE_SIZE);
+      const part = Math.min(stop - at, ZEROES.length);
+      const frame = this.#pages.get(first);
+      if (frame !== undefined) {
+        this.#pages.copyTo(frame + (at % PAGE_SIZE), ZEROES.subarray(0, part));
+        at += part;
+      } else if (at < this.#backed) {
+        const error = this.#ensurePages(at, Math.min(part, this.#backed - at));
+        if (error < 0) {
+          return error;
+        }
+      } else {
+        at = stop;
+      }
     }
     return 0;
   }

@@ -145,6 +145,20 @@ export abstract class Inode {
     return -Errno.EOPNOTSUPP;
   }
 
+  /** With the flags of setxattr(2). */
+  setXattr(_name: string, _value: Uint8Array, _flags: number): number {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  removeXattr(_name: string): number {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  /** A file of this directory's file system that has no name, open(2) with O_TMPFILE. */
+  makeNameless(_node: NewNode): Inode | number {
+    return -Errno.EOPNOTSUPP;
+  }
+
   /** Length of the list of NUL-terminated names, written to `out` unless that is empty. */
   listXattr(_out: Uint8Array): number {
     return 0;

@@ -12,6 +12,7 @@ import { MemoryFile, MemoryNode } from './memory-inode.js';
 import type { MemoryStore } from './memory-store.js';
 import type { Location } from './location.js';
 import type { OpenFile } from './open-file.js';
+import { XattrSet } from './xattr-set.js';
 
 const scratch = new StatRecord();
 
@@ -82,6 +83,14 @@ export abstract class TreeDirectory extends Inode {
     return made;
   }
 
+  override makeNameless(node: NewNode): Inode | number {
+    const made = makeMemoryInode(this.store, node);
+    if (made instanceof MemoryFile) {
+      made.record.nlink = 0;
+    }
+    return made;
+  }
+
   override remove(directory: Dentry, child: Dentry): number {
     const inode = child.inode as Inode;
     inode.dropLink();
@@ -144,12 +153,14 @@ export abstract class TreeDirectory extends Inode {
 
 export class MemoryDirectory extends TreeDirectory {
   readonly record: StatRecord;
+  readonly #xattrs: XattrSet;
 
   constructor(
     override readonly store: MemoryStore,
     node: NewNode,
   ) {
     super();
+    this.#xattrs = new XattrSet(store);
     this.record = store.newRecord(node);
     this.record.size = 4096;
   }
@@ -197,11 +208,25 @@ export class MemoryDirectory extends TreeDirectory {
 
   override dropLink(): void {
     this.record.nlink = 0;
+    this.#xattrs.dispose();
     this.store.give();
   }
 
-  override getXattr(): number {
-    return -Errno.ENODATA;
+  override getXattr(name: string, out: Uint8Array): number {
+    return this.#xattrs.get(name, out);
+  }
+
+  override setXattr(name: string, value: Uint8Array, flags: number): number {
+    // Nobody would give back what is set after the end.
+    return this.record.nlink === 0 ? -Errno.ENOENT : this.#xattrs.set(name, value, flags);
+  }
+
+  override removeXattr(name: string): number {
+    return this.#xattrs.remove(name);
+  }
+
+  override listXattr(out: Uint8Array): number {
+    return this.#xattrs.list(out);
   }
 }
 

@@ -13,6 +13,7 @@ import { RegularInode } from './regular-inode.js';
 import { openSpecial } from './special-file.js';
 import { now } from './time-stamp.js';
 import type { Location } from './location.js';
+import { XattrSet } from './xattr-set.js';
 
 const SECTOR = 512;
 const MAX_LINKS = 65000;
@@ -22,7 +23,8 @@ export function addLink(record: StatRecord, store: MemoryStore): number {
   if (record.nlink >= MAX_LINKS) {
     return -Errno.EMLINK;
   }
-  if (!store.takeName()) {
+  // What had no name has paid for its first one.
+  if (record.nlink > 0 && !store.takeName()) {
     return -Errno.ENOSPC;
   }
   record.nlink++;
@@ -33,6 +35,7 @@ export function addLink(record: StatRecord, store: MemoryStore): number {
 export class MemoryFile extends RegularInode {
   readonly record: StatRecord;
   readonly data: FileData;
+  readonly #xattrs: XattrSet;
   #isGone = false;
 
   constructor(
@@ -42,6 +45,7 @@ export class MemoryFile extends RegularInode {
     super();
     this.record = pool.newRecord(node);
     this.data = new FileData(pool.memory, MemoryKind.Tmpfs);
+    this.#xattrs = new XattrSet(pool);
   }
 
   override get fs(): FileSystem {
@@ -97,6 +101,7 @@ export class MemoryFile extends RegularInode {
     if (this.record.nlink === 0 && !this.#isGone) {
       this.#isGone = true;
       this.data.dispose();
+      this.#xattrs.dispose();
       this.pool.give();
     }
   }
@@ -115,8 +120,26 @@ export class MemoryFile extends RegularInode {
     }
   }
 
-  override getXattr(): number {
-    return -Errno.ENODATA;
+  override punchHole(offset: number, length: number): number {
+    const error = this.data.zero(offset, length);
+    touchContents(this.record);
+    return error;
+  }
+
+  override getXattr(name: string, out: Uint8Array): number {
+    return this.#xattrs.get(name, out);
+  }
+
+  override setXattr(name: string, value: Uint8Array, flags: number): number {
+    return this.#xattrs.set(name, value, flags);
+  }
+
+  override removeXattr(name: string): number {
+    return this.#xattrs.remove(name);
+  }
+
+  override listXattr(out: Uint8Array): number {
+    return this.#xattrs.list(out);
   }
 }
 

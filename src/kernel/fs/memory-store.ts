@@ -36,6 +36,15 @@ export class MemoryStore {
     this.#kernelMemory.give(INODE_BYTES + targetLength);
   }
 
+  /** Counts so many bytes more; false where there is no room. */
+  takeBytes(bytes: number): boolean {
+    return this.#kernelMemory.take(bytes);
+  }
+
+  giveBytes(bytes: number): void {
+    this.#kernelMemory.give(bytes);
+  }
+
   /** Counts one more name of an inode. */
   takeName(): boolean {
     return this.#kernelMemory.take(NAME_BYTES);

@@ -174,6 +174,16 @@ export abstract class OpenFile implements MapSource {
     return -Errno.EINVAL;
   }
 
+  /** F_GET_SEALS */
+  get seals(): number {
+    return -Errno.EINVAL;
+  }
+
+  /** F_ADD_SEALS */
+  addSeals(_seals: number): number {
+    return -Errno.EINVAL;
+  }
+
   /** Requests of ioctl(2) that only this kind of file knows. */
   ioctl(_task: Task, _request: number, _argument: number): number {
     return -Errno.ENOTTY;

@@ -78,6 +78,11 @@ export abstract class RegularInode extends Inode implements Mappable {
     return src.length === 0 ? 0 : this.store(src, offset);
   }
 
+  /** FALLOC_FL_PUNCH_HOLE: the bytes read as zero from now on. */
+  punchHole(_offset: number, _length: number): number {
+    return -Errno.EOPNOTSUPP;
+  }
+
   pageAt(offset: number, maxLength: number, write: boolean): FileRange | undefined | number {
     return this.data.pageAt(offset, maxLength, write);
   }

@@ -121,6 +121,10 @@ function fileCommand(task: Task, file: OpenFile, command: number, args: Register
     case Fcntl.SETOWN:
     case Fcntl.SETSIG:
       return 0;
+    case Fcntl.ADD_SEALS:
+      return file.addSeals(args.argumentUint(2));
+    case Fcntl.GET_SEALS:
+      return file.seals;
     case Fcntl.GETPIPE_SZ:
       return file instanceof PipeFile ? file.capacity : -Errno.EBADF;
     case Fcntl.SETPIPE_SZ:
@@ -150,20 +154,26 @@ function sysPipe2(task: Task, args: Registers): number {
 }
 
 const MFD_CLOEXEC = 1;
-/** MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL, MFD_EXEC: asked for what may be, or is, left undone. */
-const MFD_IGNORED = 2 | 8 | 16;
+const MFD_ALLOW_SEALING = 2;
+const MFD_NOEXEC_SEAL = 8;
+const MFD_EXEC = 16;
+const MFD_ALL = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC;
 const MEMFD_NAME_MAX = 249;
 
 function sysMemfdCreate(task: Task, args: Registers): number {
   const flags = args.argumentUint(1);
-  if (flags & ~(MFD_CLOEXEC | MFD_IGNORED)) {
+  const executable = (flags & MFD_NOEXEC_SEAL) === 0;
+  if (flags & ~MFD_ALL || (!executable && flags & MFD_EXEC)) {
     return -Errno.EINVAL;
   }
   const name = task.mm.readCString(args.argument(0), MEMFD_NAME_MAX);
   if (typeof name === 'number') {
     return name === -Errno.ENAMETOOLONG ? -Errno.EINVAL : name;
   }
-  const file = createMemoryFile(task.kernel.memory, name, task.credentials);
+  const file = createMemoryFile(task.kernel.memory, name, task.credentials, {
+    sealable: (flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL)) !== 0,
+    executable,
+  });
   if (typeof file === 'number') {
     return file;
   }
@@ -194,7 +204,7 @@ export const rows: readonly SyscallRow[] = [
     handler: sysFcntl,
     args: ['fd', 'fcntl-command', 'fcntl-argument'],
     support: 'partial',
-    missing: 'signal-driven I/O; leases; seals',
+    missing: 'signal-driven I/O; leases',
   },
   { number: 22, name: 'pipe', handler: sysPipe, args: ['descriptors-out'], support: 'full' },
   {
@@ -210,6 +220,6 @@ export const rows: readonly SyscallRow[] = [
     handler: sysMemfdCreate,
     args: ['path', 'memfd-flags'],
     support: 'partial',
-    missing: 'sealing, MFD_HUGETLB',
+    missing: 'MFD_HUGETLB',
   },
 ];

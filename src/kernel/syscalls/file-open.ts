@@ -5,6 +5,7 @@ import { AccessMode, AT_FDCWD, O } from '../abi/fcntl.js';
 import { POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Mode } from '../abi/stat.js';
 import { Inotify } from '../abi/inotify.js';
+import { Dentry } from '../fs/dentry.js';
 import type { Inode } from '../fs/inode.js';
 import { notifyPlace } from '../fs/inotify/notify.js';
 import { type OpenFile, PathFile } from '../fs/open-file.js';
@@ -12,8 +13,8 @@ import { type PathWalk, Walk } from '../fs/path-walk.js';
 import { isOwner, mayAccess } from '../fs/permission.js';
 import type { Task } from '../task/task.js';
 import { giveDescriptor } from './file-descriptor-argument.js';
-import { isStale, readPath, walkPath } from './path-argument.js';
-import { makeNode } from './path-create.js';
+import { isStale, readPath, scratchRecord, walkPath } from './path-argument.js';
+import { makeNameless, makeNode } from './path-create.js';
 import { readUnsigned } from './file-transfer.js';
 import { waitForFile } from './file-wait.js';
 import type { SyscallResult, SyscallRow } from './row.js';
@@ -58,6 +59,9 @@ function openWalked(task: Task, walk: PathWalk, flags: number, mode: number): Op
     return createAndOpen(task, walk, flags, mode);
   }
   const { inode } = walk;
+  if (flags & O.TMPFILE) {
+    return openNameless(task, walk, inode, flags, mode);
+  }
   const error = checkExisting(task, walk, inode, flags);
   if (error < 0) {
     return error;
@@ -75,6 +79,39 @@ function openWalked(task: Task, walk: PathWalk, flags: number, mode: number): Op
     notifyPlace(walk.dentry, Inotify.MODIFY);
   }
   return file;
+}
+
+/** O_TMPFILE: a new file that no name leads to, in the file system of the directory. */
+function openNameless(
+  task: Task,
+  walk: PathWalk,
+  directory: Inode,
+  flags: number,
+  mode: number,
+): OpenFile | number {
+  if ((flags & O.DIRECTORY) === 0 || (flags & O.ACCMODE) === O.RDONLY || flags & O.CREAT) {
+    return -Errno.EINVAL;
+  }
+  if (!directory.isDirectory) {
+    return -Errno.ENOTDIR;
+  }
+  if (walk.mount.readOnly) {
+    return -Errno.EROFS;
+  }
+  if (!mayAccess(directory, task.credentials, AccessMode.W_OK | AccessMode.X_OK)) {
+    return -Errno.EACCES;
+  }
+  const inode = makeNameless(task, directory, Mode.S_IFREG | (mode & PERMISSIONS));
+  if (typeof inode === 'number') {
+    return inode;
+  }
+  const { mount, dentry } = walk.location;
+  inode.stat(scratchRecord);
+  const entry = new Dentry(`#${String(scratchRecord.inode)}`, dentry, inode);
+  entry.removed = true;
+  // linkat(2) may give it a name, unless that is excluded.
+  entry.linkable = (flags & O.EXCL) === 0;
+  return opened(inode.open({ mount, dentry: entry }, flags, task));
 }
 
 /** A file without a place, such as a pipe that /proc/self/fd leads to: the same description again. */
@@ -158,9 +195,6 @@ function openPath(
   if (typeof path === 'number') {
     return path;
   }
-  if (flags & O.TMPFILE) {
-    return -Errno.EOPNOTSUPP;
-  }
   if (flags & O.CREAT && flags & O.DIRECTORY) {
     return -Errno.EINVAL;
   }
@@ -234,14 +268,26 @@ function sysOpenat2(task: Task, args: Registers): SyscallResult {
   return openPath(task, args.argumentInt(0), args.argument(1), flags, mode);
 }
 
+/** name_to_handle_at(2): file systems here give no handles. */
+function sysNameToHandle(): number {
+  return -Errno.EOPNOTSUPP;
+}
+
 export const rows: readonly SyscallRow[] = [
+  {
+    number: 303,
+    name: 'name_to_handle_at',
+    handler: sysNameToHandle,
+    args: ['dirfd', 'path', 'pointer', 'pointer', 'at-flags'],
+    support: 'partial',
+    missing: 'always EOPNOTSUPP, as on a file system without handles',
+  },
   {
     number: 2,
     name: 'open',
     handler: sysOpen,
     args: ['path', 'open-flags', 'open-mode'],
-    support: 'partial',
-    missing: 'O_TMPFILE',
+    support: 'full',
   },
   { number: 85, name: 'creat', handler: sysCreat, args: ['path', 'mode'], support: 'full' },
   {
@@ -249,8 +295,7 @@ export const rows: readonly SyscallRow[] = [
     name: 'openat',
     handler: sysOpenat,
     args: ['dirfd', 'path', 'open-flags', 'open-mode'],
-    support: 'partial',
-    missing: 'O_TMPFILE',
+    support: 'full',
   },
   {
     number: 437,

@@ -81,6 +81,7 @@ function modified(dentry: Dentry | undefined, result: number): number {
 }
 
 const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
 
 /** Room is not set aside: only the size grows. */
 function sysFallocate(task: Task, args: Registers): number {
@@ -92,7 +93,8 @@ function sysFallocate(task: Task, args: Registers): number {
   if (offset < 0 || length <= 0) {
     return -Errno.EINVAL;
   }
-  if (mode & ~FALLOC_FL_KEEP_SIZE) {
+  const punches = mode === (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE);
+  if (!punches && mode & ~FALLOC_FL_KEEP_SIZE) {
     return -Errno.EOPNOTSUPP;
   }
   const { inode } = file;
@@ -101,6 +103,9 @@ function sysFallocate(task: Task, args: Registers): number {
   }
   if (offset + length > MAX_FILE_SIZE) {
     return -Errno.EFBIG;
+  }
+  if (punches) {
+    return modified(file.location?.dentry, inode.punchHole(offset, length));
   }
   const grows = (mode & FALLOC_FL_KEEP_SIZE) === 0 && offset + length > inode.size;
   return modified(file.location?.dentry, grows ? file.truncate(offset + length) : 0);
@@ -167,7 +172,7 @@ export const rows: readonly SyscallRow[] = [
     handler: sysFallocate,
     args: ['fd', 'hex', 'long', 'long'],
     support: 'partial',
-    missing: 'punching holes; room is not set aside',
+    missing: 'room is not set aside; holes keep their pages, and only files in memory have them',
   },
   { number: 74, name: 'fsync', handler: sysFsync, args: ['fd'], support: 'full' },
   { number: 75, name: 'fdatasync', handler: sysFdatasync, args: ['fd'], support: 'full' },

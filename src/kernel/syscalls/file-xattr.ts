@@ -1,12 +1,17 @@
-/** Extended attributes, xattr(7): those that host files have can be read. */
+/** Extended attributes, xattr(7): those that host files have can be read, those of files in memory changed. */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { AT_FDCWD } from '../abi/fcntl.js';
+import { AccessMode, At, AT_FDCWD } from '../abi/fcntl.js';
+import { Inotify } from '../abi/inotify.js';
 import type { Inode } from '../fs/inode.js';
+import { notifyPlace } from '../fs/inotify/notify.js';
+import type { Mount } from '../fs/mount.js';
 import { Walk } from '../fs/path-walk.js';
+import { mayAccess } from '../fs/permission.js';
 import type { Task } from '../task/task.js';
 import { usableFile } from './file-descriptor-argument.js';
 import { inodeOfPath } from './path-argument.js';
+import { type Subject, subjectAt, subjectOf } from './path-subject.js';
 import type { SyscallRow } from './row.js';
 
 const NAME_MAX = 255;
@@ -39,14 +44,19 @@ function give(
   return task.mm.copyOut(address, bytes) < length ? -Errno.EFAULT : length;
 }
 
+function readName(task: Task, address: number): string | number {
+  const name = task.mm.readCString(address, NAME_MAX);
+  if (typeof name === 'number') {
+    return name === -Errno.ENAMETOOLONG ? -Errno.ERANGE : name;
+  }
+  return name === '' ? -Errno.ERANGE : name;
+}
+
 function getxattr(source: Source) {
   return (task: Task, args: Registers): number => {
-    const name = task.mm.readCString(args.argument(1), NAME_MAX);
+    const name = readName(task, args.argument(1));
     if (typeof name === 'number') {
-      return name === -Errno.ENAMETOOLONG ? -Errno.ERANGE : name;
-    }
-    if (name === '') {
-      return -Errno.ERANGE;
+      return name;
     }
     const inode = source(task, args);
     return typeof inode === 'number'
@@ -64,15 +74,77 @@ function listxattr(source: Source) {
   };
 }
 
-/** There is no place to keep them. */
-function change(source: Source) {
+const USER = 'user.';
+const XATTR_FLAGS = 3;
+
+/** Only regular files and directories have attributes of their users' own. 0 or -errno. */
+function checkChange(task: Task, inode: Inode, mount: Mount | undefined, name: string): number {
+  if (mount?.readOnly) {
+    return -Errno.EROFS;
+  }
+  if (!name.startsWith(USER) || name === USER) {
+    return name === USER ? -Errno.EINVAL : -Errno.EOPNOTSUPP;
+  }
+  if (!inode.isRegular && !inode.isDirectory) {
+    return -Errno.EPERM;
+  }
+  return mayAccess(inode, task.credentials, AccessMode.W_OK) ? 0 : -Errno.EACCES;
+}
+
+type Change = (inode: Inode, name: string) => number;
+
+/** Changes an attribute, whose name is the second argument. */
+function change(task: Task, args: Registers, subject: Subject | number, act: Change): number {
+  const name = readName(task, args.argument(1));
+  if (typeof name === 'number' || typeof subject === 'number') {
+    return typeof name === 'number' ? name : (subject as number);
+  }
+  const { inode, location } = subject;
+  const error = checkChange(task, inode, location?.mount, name);
+  if (error < 0) {
+    return error;
+  }
+  const result = act(inode, name);
+  if (result === 0) {
+    notifyPlace(location?.dentry, Inotify.ATTRIB);
+  }
+  return result;
+}
+
+function setxattr(subjectFor: SubjectSource) {
   return (task: Task, args: Registers): number => {
-    const inode = source(task, args);
-    return typeof inode === 'number' ? inode : -Errno.EOPNOTSUPP;
+    const [size, flags] = [args.argument(3), args.argumentInt(4)];
+    if (flags & ~XATTR_FLAGS) {
+      return -Errno.EINVAL;
+    }
+    if (size > SIZE_MAX) {
+      return -Errno.E2BIG;
+    }
+    const value = buffer.subarray(0, size);
+    if (size > 0 && !task.mm.read(args.argument(2), value)) {
+      return -Errno.EFAULT;
+    }
+    const copy = value.slice();
+    return change(task, args, subjectFor(task, args), (inode, name) =>
+      inode.setXattr(name, copy, flags),
+    );
   };
 }
 
-const READ_ONLY = 'attributes cannot be changed';
+function removexattr(subjectFor: SubjectSource) {
+  return (task: Task, args: Registers): number =>
+    change(task, args, subjectFor(task, args), (inode, name) => inode.removeXattr(name));
+}
+
+type SubjectSource = (task: Task, args: Registers) => Subject | number;
+
+const subjectAtPath: SubjectSource = (task, args) => subjectAt(task, AT_FDCWD, args.argument(0), 0);
+const subjectAtLink: SubjectSource = (task, args) =>
+  subjectAt(task, AT_FDCWD, args.argument(0), At.SYMLINK_NOFOLLOW);
+const subjectAtDescriptor: SubjectSource = (task, args) => subjectOf(task, args.argumentInt(0));
+
+const ROOT_ONLY_IN_MEMORY =
+  "attributes of what lies on the host, and namespaces other than 'user.', cannot be changed";
 const GET_ARGS = ['path', 'path', 'pointer', 'size'] as const;
 const LIST_ARGS = ['path', 'pointer', 'size'] as const;
 
@@ -103,19 +175,30 @@ export const rows: readonly SyscallRow[] = [
   },
   ...(
     [
-      [188, 'setxattr', atPath],
-      [189, 'lsetxattr', atLink],
-      [190, 'fsetxattr', atDescriptor],
-      [197, 'removexattr', atPath],
-      [198, 'lremovexattr', atLink],
-      [199, 'fremovexattr', atDescriptor],
+      [188, 'setxattr', subjectAtPath],
+      [189, 'lsetxattr', subjectAtLink],
+      [190, 'fsetxattr', subjectAtDescriptor],
     ] as const
   ).map(([number, name, source]): SyscallRow => ({
     number,
     name,
-    handler: change(source),
-    args: [source === atDescriptor ? 'fd' : 'path', 'path'],
+    handler: setxattr(source),
+    args: [source === subjectAtDescriptor ? 'fd' : 'path', 'path', 'buffer-in', 'size', 'int'],
     support: 'partial',
-    missing: READ_ONLY,
+    missing: ROOT_ONLY_IN_MEMORY,
+  })),
+  ...(
+    [
+      [197, 'removexattr', subjectAtPath],
+      [198, 'lremovexattr', subjectAtLink],
+      [199, 'fremovexattr', subjectAtDescriptor],
+    ] as const
+  ).map(([number, name, source]): SyscallRow => ({
+    number,
+    name,
+    handler: removexattr(source),
+    args: [source === subjectAtDescriptor ? 'fd' : 'path', 'path'],
+    support: 'partial',
+    missing: ROOT_ONLY_IN_MEMORY,
   })),
 ];

@@ -7,6 +7,7 @@ import { Inotify } from '../abi/inotify.js';
 import type { Dentry } from '../fs/dentry.js';
 import type { Inode, NewNode } from '../fs/inode.js';
 import { notifyEntry, notifyInode } from '../fs/inotify/notify.js';
+import type { Location } from '../fs/location.js';
 import { type PathWalk, Walk } from '../fs/path-walk.js';
 import { isOwner, mayAccess } from '../fs/permission.js';
 import type { Task } from '../task/task.js';
@@ -52,6 +53,11 @@ export function makeNode(
     notifyEntry(directory, walk.last, made, Inotify.CREATE);
   }
   return made;
+}
+
+/** An object of the directory's file system without a name; the umask is applied here. */
+export function makeNameless(task: Task, directory: Inode, mode: number): Inode | number {
+  return directory.makeNameless(ownedNode(task, directory, mode & ~task.fsContext.umask, {}));
 }
 
 /** A directory with the set-group-id bit gives its group on (mkdir(2)). */
@@ -141,15 +147,11 @@ function link(
   if (typeof path === 'number' || typeof newPath === 'number') {
     return typeof path === 'number' ? path : (newPath as number);
   }
-  const follow = flags & At.SYMLINK_FOLLOW ? Walk.Follow : 0;
-  const source = statPath(task, dirfd, path, follow, scratchRecord);
+  const source = linkSource(task, dirfd, path, flags);
   if (typeof source === 'number') {
     return source;
   }
-  if (source.file !== undefined) {
-    return -Errno.EXDEV;
-  }
-  const { mount, dentry } = source.location;
+  const { mount, dentry } = source;
   dentry.users++;
   const walk = walkPath(task, newDirfd, newPath, Walk.Parent | Walk.KeepSlashedLink);
   dentry.users--;
@@ -167,7 +169,23 @@ function link(
   if (inode.isDirectory || !isOwner(inode, task.credentials)) {
     return -Errno.EPERM;
   }
-  return dentry.removed ? -Errno.ENOENT : makeLink(walk.parent.dentry, walk.last, dentry);
+  const gone = dentry.removed && !dentry.linkable;
+  return gone ? -Errno.ENOENT : makeLink(walk.parent.dentry, walk.last, dentry);
+}
+
+/** What is to get another name. */
+function linkSource(task: Task, dirfd: number, path: string, flags: number): Location | number {
+  if (path === '' && flags & At.EMPTY_PATH) {
+    return dirfd === AT_FDCWD
+      ? task.fsContext.cwd
+      : (task.files.get(dirfd)?.location ?? -Errno.EBADF);
+  }
+  const follow = flags & At.SYMLINK_FOLLOW ? Walk.Follow : 0;
+  const walk = statPath(task, dirfd, path, follow, scratchRecord);
+  if (typeof walk === 'number') {
+    return walk;
+  }
+  return walk.file === undefined ? walk.location : -Errno.EXDEV;
 }
 
 function makeLink(parent: Dentry, name: string, target: Dentry): number {
@@ -260,7 +278,6 @@ export const rows: readonly SyscallRow[] = [
     name: 'linkat',
     handler: sysLinkat,
     args: ['dirfd', 'path', 'dirfd', 'path', 'at-flags'],
-    support: 'partial',
-    missing: 'AT_EMPTY_PATH',
+    support: 'full',
   },
 ];
