@@ -2,12 +2,12 @@ import { expect, it } from 'vitest';
 import { SwitchResult, type Context } from '../../src/platform/contract.js';
 import { Register, Registers } from '../../src/platform/registers.js';
 import { describeKvm } from '../kvm.js';
-import { patience } from '../patience.js';
+import { patience, workload } from '../patience.js';
 import { assemble } from './assemble.js';
 import { CODE, DATA, Guest } from './guest.js';
 
 const CONTEXTS = 8;
-const INCREMENTS = 10_000_000;
+const INCREMENTS = workload(10_000_000);
 /** Counter n lies n cache lines behind it. */
 const COUNTERS = DATA;
 /** CPU number of context n, as the kernel writes it. */

@@ -11,7 +11,7 @@ import { toolEnvironment } from './initramfs.js';
 import { ROOT, runLane, type Machine, type Parts } from './lane.js';
 import { prelude, vitest } from './tests.js';
 
-/** The programs. Left out is what only counts: the benchmarks, and what many runs and many platforms leave behind. */
+/** The programs. Left out is what no KVM changes, and what only counts: benchmarks, and what many runs leave behind. */
 const PROGRAMS = [
   'bad-elf',
   'busybox',
@@ -20,7 +20,6 @@ const PROGRAMS = [
   'host-programs',
   'interrupt',
   'registers',
-  'wild',
 ].map((name) => `test/real/${name}.test.ts`);
 
 /** They are only read, so the machine may keep what it has read. */
