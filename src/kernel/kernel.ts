@@ -148,7 +148,7 @@ export class Kernel {
     this.processes.set(process.pid, process);
     this.tasks.set(task.tid, task);
     process.tasks.add(task);
-    this.hostTerminal.attach(process, request.files);
+    this.hostTerminal.attach(process, request.files, fsContext);
     this.tracer?.started(task, path, request.argv, request.env);
     void runTask(task);
     return task;

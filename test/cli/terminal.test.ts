@@ -44,6 +44,10 @@ describeKvm('a terminal', () => {
     expect(status).toBe(0);
   });
 
+  it('has a name', () => {
+    expect(onTerminal(['tty'])).toMatchObject({ output: '/dev/tty\r\n', status: 0 });
+  });
+
   it('gives lines as they are typed, and ends by Ctrl-D', () => {
     const script = 'echo ready; read line; echo "got $line"; exec cat';
     const { output, status } = onTerminal(

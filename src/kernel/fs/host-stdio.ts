@@ -9,6 +9,7 @@ import { encodeDevice, Mode, StatRecord } from '../abi/stat.js';
 import { Ioctl, TERMIOS_SIZE } from '../abi/termios.js';
 import type { Task } from '../task/task.js';
 import { hostDescriptors } from './host-descriptors.js';
+import type { Inode } from './inode.js';
 import { OpenFile } from './open-file.js';
 import { hostTerminalIoctl } from './terminal-ioctl.js';
 import { Terminals } from './tty/terminals.js';
@@ -21,6 +22,8 @@ export class HostStdio extends OpenFile {
   /** A regular file: always ready, with a position that it shares with the host's processes. */
   readonly #isRegular: boolean;
   readonly isTerminal: boolean;
+  /** Of a terminal: the device that fstat(2) tells of, so that ttyname(3) finds it. */
+  node: Inode | undefined;
   /** Bytes that a faulting read gave back. */
   #unread: Uint8Array | undefined;
   /** What starts the watches that have told of their events, by those events. */
@@ -139,7 +142,7 @@ export class HostStdio extends OpenFile {
   }
 
   override stat(out: StatRecord): number {
-    return hostFiles.statFd(this.hostFd, out.bytes);
+    return this.node?.stat(out) ?? hostFiles.statFd(this.hostFd, out.bytes);
   }
 
   override truncate(size: number): number {

@@ -57,7 +57,7 @@ export function scripted(
   kernel.processes.set(1, process);
   kernel.tasks.set(1, task);
   process.tasks.add(task);
-  kernel.hostTerminal.attach(process, task.files);
+  kernel.hostTerminal.attach(process, task.files, task.fsContext);
   started.push(task);
   return {
     task,
