@@ -48,6 +48,7 @@ export class VcpuPool {
   readonly #waiting: Job[] = [];
   #slices: NodeJS.Timeout | undefined;
   #closed = false;
+  #isStartDue = false;
 
   constructor(machine: NativeMachine, count: number) {
     const { maxVcpus } = native.constants;
@@ -73,15 +74,11 @@ export class VcpuPool {
     cpu: number,
     budget: number,
   ): number {
-    const vcpu = this.#claim(context);
-    return this.#machine.runSync(
-      vcpu < 0 ? this.#evict() : vcpu,
-      context,
-      space,
-      registers,
-      cpu,
-      budget,
-    );
+    const claimed = this.#claim(context);
+    const vcpu = claimed < 0 ? this.#evict() : claimed;
+    const result = this.#machine.runSync(vcpu, context, space, registers, cpu, budget);
+    if (this.#waiting.length > 0) this.#startSoon();
+    return result;
   }
 
   /** Switches on a vCPU's thread. */
@@ -160,8 +157,17 @@ export class VcpuPool {
   #reserve(vcpu: number, context: NativeContext): void {
     this.#reserved[vcpu] = context;
     setImmediate(() => {
-      if (this.#reserved[vcpu] !== context) return;
-      this.#reserved[vcpu] = undefined;
+      if (this.#reserved[vcpu] === context) this.#reserved[vcpu] = undefined;
+      this.#startWaiting();
+    });
+  }
+
+  /** In a turn of the event loop, so that calls in quick succession on this thread do not evict one each. */
+  #startSoon(): void {
+    if (this.#isStartDue) return;
+    this.#isStartDue = true;
+    setImmediate(() => {
+      this.#isStartDue = false;
       this.#startWaiting();
     });
   }
@@ -220,9 +226,6 @@ export class VcpuPool {
     const job = this.#jobs[vcpu];
     this.#jobs[vcpu] = undefined;
     if (job != null) this.#settle(job, this.#machine.finish(vcpu, job.registers) ?? 0);
-    queueMicrotask(() => {
-      this.#startWaiting();
-    });
     return vcpu;
   }
 

@@ -48,5 +48,14 @@ describeKvm('the vCPU pool', () => {
       expect(fresh.switchSync(space, guest.start(new Registers()), -1)).toBe(SwitchResult.Syscall);
       fresh.dispose();
     }
+
+  it('starts who waits when a switch on this thread has taken a vCPU that was kept for it', async () => {
+    using guest = new Guest(CALLS, { vcpus: 1 });
+    const { context, registers, space } = guest;
+    const other = guest.platform.newContext();
+    expect(await context.switch(space, registers, 0)).toBe(SwitchResult.CpuPreempted);
+    const waits = other.switch(space, guest.start(new Registers()), -1);
+    expect(context.switchSync(space, registers, 0)).toBe(SwitchResult.Syscall);
+    expect(await waits).toBe(SwitchResult.Syscall);
   });
 });
