@@ -8,6 +8,8 @@
         "native/context.c",
         "native/file_area.c",
         "native/guarded_memory.c",
+        "native/guest_clock.c",
+        "native/guest_clock_binding.cc",
         "native/host_changes.cc",
         "native/host_descriptors.cc",
         "native/host_files.cc",
@@ -40,6 +42,15 @@
         "native/vcpu_thread.cc",
         "native/vm_exit.c",
         "native/watchdog.c"
+      ],
+      "actions": [
+        {
+          "action_name": "link_vdso",
+          "inputs": ["scripts/link-vdso.sh", "ring0/vdso.c", "ring0/vdso.lds", "ring0/clock_page.h"],
+          "outputs": ["<(SHARED_INTERMEDIATE_DIR)/vdso_image.S"],
+          "action": ["scripts/link-vdso.sh", "<(SHARED_INTERMEDIATE_DIR)"],
+          "process_outputs_as_sources": 1
+        }
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "ring0"],
       "defines": ["_GNU_SOURCE", "NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],

@@ -1,6 +1,7 @@
 // The addon: KVM, ptrace, the memory file, and the host's files, each defined by its own source.
 #include <napi.h>
 
+#include "guest_clock_binding.h"
 #include "host_files.h"
 #include "interrupts.h"
 #include "kvm_machine.h"
@@ -50,6 +51,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Context", Context::Define(env));
   exports.Set("kvmCapabilities", Napi::Function::New(env, KvmCapabilities, "kvmCapabilities"));
   exports.Set("interruptContext", Napi::Function::New(env, InterruptContext, "interruptContext"));
+  InitGuestClock(env, exports);
   InitPtrace(env, exports);
   InitHostFiles(env, exports);
   return exports;

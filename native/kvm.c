@@ -65,6 +65,8 @@ void rf_machine_close(struct rf_machine *machine) {
 
 enum rf_host_class rf_machine_class(const struct rf_machine *machine) { return machine->host_class; }
 
+bool rf_machine_has_host_counter(const struct rf_machine *machine) { return machine->host_counter; }
+
 uint64_t rf_machine_last_address(const struct rf_machine *machine) { return machine->last_address; }
 
 uint32_t rf_machine_table_pages(const struct rf_machine *machine) { return rf_table_count(&machine->tables); }

@@ -61,6 +61,8 @@ int rf_machine_open(struct rf_machine **machine, const char *device, const char 
 void rf_machine_close(struct rf_machine *machine);
 enum rf_host_class rf_machine_class(const struct rf_machine *machine);
 /* The first address behind the last one that the guest may have mapped. */
+/* Whether a guest's `rdtsc` gives what the host's does. */
+bool rf_machine_has_host_counter(const struct rf_machine *machine);
 uint64_t rf_machine_last_address(const struct rf_machine *machine);
 /* Pages that page tables occupy. */
 uint32_t rf_machine_table_pages(const struct rf_machine *machine);

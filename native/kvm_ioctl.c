@@ -18,6 +18,7 @@ static_assert(KVM_RUN == 0xae80, "KVM_RUN");
 static_assert(KVM_GET_SREGS == 0x8138ae83, "KVM_GET_SREGS");
 static_assert(KVM_SET_SREGS == 0x4138ae84, "KVM_SET_SREGS");
 static_assert(KVM_SET_MSRS == 0x4008ae89, "KVM_SET_MSRS");
+static_assert(KVM_SET_DEVICE_ATTR == 0x4018aee1, "KVM_SET_DEVICE_ATTR");
 static_assert(KVM_SET_CPUID2 == 0x4008ae90, "KVM_SET_CPUID2");
 static_assert(KVM_GET_XSAVE == 0x9000aea4, "KVM_GET_XSAVE");
 static_assert(KVM_SET_XSAVE == 0x5000aea5, "KVM_SET_XSAVE");
@@ -82,6 +83,21 @@ int rf_kvm_set_msrs(int vcpu, const struct kvm_msr_entry *entries, unsigned coun
   memcpy(msrs.entries, entries, count * sizeof(*entries));
   int done = result(ioctl(vcpu, KVM_SET_MSRS, &msrs.head));
   return done < 0 ? done : (unsigned)done == count ? 0 : -EINVAL; /* it stops at the first it refuses */
+}
+
+/* Documentation/virt/kvm/devices/vcpu.rst, section 4; headers before 5.16 do not know of it. */
+#ifndef KVM_VCPU_TSC_CTRL
+#define KVM_VCPU_TSC_CTRL 0
+#define KVM_VCPU_TSC_OFFSET 0
+#endif
+
+int rf_kvm_set_tsc_offset(int vcpu, uint64_t offset) {
+  struct kvm_device_attr attribute = {
+      .group = KVM_VCPU_TSC_CTRL,
+      .attr = KVM_VCPU_TSC_OFFSET,
+      .addr = (uintptr_t)&offset,
+  };
+  return result(ioctl(vcpu, KVM_SET_DEVICE_ATTR, &attribute));
 }
 
 int rf_kvm_get_sregs(int vcpu, struct kvm_sregs *sregs) { return result(ioctl(vcpu, KVM_GET_SREGS, sregs)); }

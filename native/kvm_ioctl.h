@@ -29,6 +29,8 @@ int rf_kvm_create_vcpu(int vm, unsigned id);
 int rf_kvm_set_slot(int vm, uint32_t slot, uint64_t gpa, void *host, uint64_t size);
 int rf_kvm_set_cpuid(int vcpu, struct rf_cpuid *cpuid);
 int rf_kvm_set_msrs(int vcpu, const struct kvm_msr_entry *entries, unsigned count);
+/* The guest's time-stamp counter is the host's plus `offset`; -ENXIO where KVM cannot be told. */
+int rf_kvm_set_tsc_offset(int vcpu, uint64_t offset);
 int rf_kvm_get_sregs(int vcpu, struct kvm_sregs *sregs);
 int rf_kvm_set_sregs(int vcpu, const struct kvm_sregs *sregs);
 int rf_kvm_set_xcr0(int vcpu, uint64_t xcr0);

@@ -42,6 +42,7 @@ Napi::Function Machine::Define(Napi::Env env) {
                      {
                          InstanceAccessor<&Machine::HostClass>("hostClass"),
                          InstanceAccessor<&Machine::LastAddress>("lastAddress"),
+                         InstanceAccessor<&Machine::HasHostCounter>("hasHostCounter"),
                          InstanceMethod<&Machine::TablePages>("tablePages"),
                          InstanceMethod<&Machine::AttachMemory>("attachMemory"),
                          InstanceMethod<&Machine::SetMemorySlot>("setMemorySlot"),
@@ -93,6 +94,10 @@ void Machine::OpenMachine(Napi::Env env, const std::string &device) {
 Napi::Value Machine::HostClass(const Napi::CallbackInfo &info) {
   bool hardware = state_->machine && rf_machine_class(state_->machine) == RF_CLASS_HARDWARE;
   return Napi::String::New(info.Env(), hardware ? "hardware" : "deprivileged");
+}
+
+Napi::Value Machine::HasHostCounter(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(info.Env(), state_->machine && rf_machine_has_host_counter(state_->machine));
 }
 
 Napi::Value Machine::LastAddress(const Napi::CallbackInfo &info) {

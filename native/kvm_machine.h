@@ -51,6 +51,7 @@ private:
 
   Napi::Value HostClass(const Napi::CallbackInfo &info);
   // The first address behind the last one that may be mapped.
+  Napi::Value HasHostCounter(const Napi::CallbackInfo &info);
   Napi::Value LastAddress(const Napi::CallbackInfo &info);
   // tablePages(): pages that page tables occupy.
   Napi::Value TablePages(const Napi::CallbackInfo &info);

@@ -34,7 +34,8 @@ struct rf_machine {
   bool gigabyte_pages;
   unsigned physical_bits, linear_bits; /* of addresses, on its vCPUs */
   uint32_t slot_count;                 /* memory slots that KVM gives */
-  uint64_t last_address;               /* user addresses end here: the self-test finds it */
+  bool host_counter;     /* guests read the host's own time-stamp counter: the self-test finds it */
+  uint64_t last_address; /* user addresses end here: the self-test finds it */
   size_t run_size;
   uint8_t *system; /* RF_SYSTEM_PAGES pages, host mapping */
   uint8_t *flush_page;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <x86intrin.h>
+
 #include "stub.h"
 
 #define CODE_ADDRESS 0x10000
@@ -73,6 +75,23 @@ static int find_last_address(struct rf_vcpu *vcpu, struct rf_context *context, s
   return -ENOTSUP;
 }
 
+/* rdtsc; syscall */
+static const uint8_t counter_code[] = {0x0f, 0x31, 0x0f, 0x05};
+#define COUNTER_CODE 64
+
+/* Guests are told the time by the counter, where it is the host's. */
+static void find_counter(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space) {
+  struct rf_registers registers;
+  memcpy(vcpu->machine->flush_page + COUNTER_CODE, counter_code, sizeof(counter_code));
+  uint64_t before = __rdtsc();
+  enum rf_result result = run_at(vcpu, context, space, &registers, CODE_ADDRESS + COUNTER_CODE);
+  uint64_t after = __rdtsc();
+  uint64_t counter = registers.user.rdx << 32;
+  /* rax has become the call's number: its low half is the counter's. */
+  counter |= (uint32_t)registers.user.rax;
+  vcpu->machine->host_counter = result == RF_SYSCALL && before <= counter && counter <= after;
+}
+
 static int run_both(struct rf_vcpu *vcpu, struct rf_context *context, struct rf_space *space,
                     const char **stage) {
   *stage = "self-test: first run";
@@ -85,6 +104,7 @@ static int run_both(struct rf_vcpu *vcpu, struct rf_context *context, struct rf_
   struct rf_registers registers;
   if (!arrived(run_once(vcpu, context, space, &registers), &registers))
     return -ENOTSUP;
+  find_counter(vcpu, context, space);
   *stage = "self-test: last user address";
   return find_last_address(vcpu, context, space);
 }

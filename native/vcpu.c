@@ -132,6 +132,7 @@ int rf_vcpu_create(struct rf_vcpu *vcpu, struct rf_machine *machine, unsigned id
   if (machine->xcr0)
     STEP("KVM_SET_XCRS", rf_kvm_set_xcr0(vcpu->fd, machine->xcr0));
   STEP("doorway", rf_vcpu_set_doorway(vcpu));
+  (void)rf_kvm_set_tsc_offset(vcpu->fd, 0); /* the self-test looks whether it is so */
   vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
   return 0;
 }

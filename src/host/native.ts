@@ -31,6 +31,8 @@ export interface NativeMachine {
   readonly hostClass: 'hardware' | 'deprivileged';
   /** The first address behind the last one that a guest may have mapped. */
   readonly lastAddress: number;
+  /** Whether a guest's `rdtsc` gives what the host's does. */
+  readonly hasHostCounter: boolean;
   tablePages(): number;
   attachMemory(memory: NativeMemoryFile): number;
   setMemorySlot(slot: number, offset: number, size: number): number;

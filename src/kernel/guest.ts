@@ -17,5 +17,10 @@ export type GuestAddressSpace = AddressSpace;
 export type GuestContext = Context;
 export type GuestPlatform = Pick<
   Platform,
-  'newAddressSpace' | 'newContext' | 'detectsCpuPreemption' | 'minUserAddress' | 'maxUserAddress'
+  | 'newAddressSpace'
+  | 'newContext'
+  | 'hasHostCounter'
+  | 'detectsCpuPreemption'
+  | 'minUserAddress'
+  | 'maxUserAddress'
 > & { readonly memory: GuestMemory };

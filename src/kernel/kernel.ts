@@ -33,6 +33,7 @@ import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
 import { runTask } from './task/run-loop.js';
 import { startState } from './task/start-state.js';
 import { Task } from './task/task.js';
+import { Vdso } from './time/vdso.js';
 import { Tracer } from './trace/tracer.js';
 
 export interface KernelOptions {
@@ -87,6 +88,7 @@ export class Kernel {
   readonly network: Network;
   readonly tracer: Tracer | undefined;
   readonly dispatch: Dispatcher;
+  readonly #vdso: Vdso | undefined;
   /** Threads by tid; a process that has ended keeps the place of its first until it is reaped. */
   readonly tasks = new Map<number, Task>();
   /** Tasks that are neither in the guest by themselves nor waiting: they take turns. */
@@ -100,6 +102,7 @@ export class Kernel {
   constructor(readonly options: KernelOptions) {
     this.platform = options.platform;
     this.memory = options.platform.memory;
+    this.#vdso = Vdso.create(options.platform);
     this.hostname = options.hostname ?? hostname();
     this.cpuCount = options.cpuCount ?? 1;
     this.network = new Network(KernelMemory.of(this.memory), options.hostNetwork);
@@ -188,7 +191,10 @@ export class Kernel {
         layout: chooseLayout(this.platform.maxUserAddress, limits.soft(Rlimit.Stack)),
         limits,
       });
-      return { mm, loaded: loadProgram(mm, program, env, credentials, this.#hardware()) };
+      return {
+        mm,
+        loaded: loadProgram(mm, program, env, credentials, this.#hardware(), this.#vdso),
+      };
     } catch (error) {
       mm?.release();
       throw error;

@@ -26,6 +26,7 @@ export class KvmPlatform implements Platform {
   readonly supportsAddressSpaceIO = true;
   readonly cooperativelySchedulesAddressSpace = false;
   readonly detectsCpuPreemption = true;
+  readonly hasHostCounter: boolean;
   readonly mapUnit = 2 * 1024 * 1024;
   /** Not the first page, where null pointers lead. */
   readonly minUserAddress = PAGE_SIZE;
@@ -43,6 +44,7 @@ export class KvmPlatform implements Platform {
   constructor(options: KvmPlatformOptions = {}) {
     this.#machine = openMachine(options.device ?? '/dev/kvm');
     this.maxUserAddress = this.#machine.lastAddress;
+    this.hasHostCounter = this.#machine.hasHostCounter;
     let memory: MemoryFile | undefined;
     try {
       memory = new MemoryFile(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);

@@ -204,6 +204,8 @@ export interface Platform {
   readonly supportsAddressSpaceIO: boolean;
   readonly cooperativelySchedulesAddressSpace: boolean;
   readonly detectsCpuPreemption: boolean;
+  /** Whether a guest's `rdtsc` gives what the host's does at that time. */
+  readonly hasHostCounter: boolean;
   /** Guest threads that run at the same time; CPU numbers are below it. */
   readonly vcpus: number;
   /** Alignment worth choosing for optional mappings, in bytes; 0 where page count costs nothing. */

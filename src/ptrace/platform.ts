@@ -25,6 +25,7 @@ export class PtracePlatform implements Platform {
   readonly supportsAddressSpaceIO = true;
   readonly cooperativelySchedulesAddressSpace = false;
   readonly detectsCpuPreemption = false;
+  readonly hasHostCounter = true;
   /** One mmap(2), whatever its length. */
   readonly mapUnit = 0;
   readonly minUserAddress = lowestMappableAddress();

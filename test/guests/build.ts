@@ -23,6 +23,7 @@ interface Recipe {
 const bare = (name: string): Recipe => ({ sources: [`${name}.c`], flags: ['-O1', ...BARE] });
 
 const RECIPES = {
+  clocks: { sources: ['clocks.c'], flags: ['-O1', '-pthread', ...STATIC] },
   compute: bare('compute'),
   cpuid: bare('cpuid'),
   crash: bare('crash'),

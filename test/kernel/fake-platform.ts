@@ -292,6 +292,7 @@ export class FakePlatform implements GuestPlatform {
   readonly supportsAddressSpaceIO = true;
   readonly cooperativelySchedulesAddressSpace = false;
   readonly detectsCpuPreemption = false;
+  readonly hasHostCounter = false;
   readonly mapUnit = 0;
   readonly minUserAddress = PAGE_SIZE;
   readonly maxUserAddress = 2 ** 47 - PAGE_SIZE;

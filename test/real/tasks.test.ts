@@ -4,28 +4,30 @@ import { expect, it } from 'vitest';
 import { guest } from '../guests/build.js';
 import { describeKvm } from '../kvm.js';
 import { readable, runGuest } from './outcome.js';
+import { describePlatforms } from './platforms.js';
 import { expectSameAsNative } from './same.js';
 
-const PLATFORMS = ['kvm', 'ptrace'] as const;
-
-describeKvm('tasks', () => {
-  it.each(PLATFORMS)(
-    'processes: fork, exec, wait, groups, orphans, shared words on %s',
-    async (platform) => {
-      await expectSameAsNative([guest('processes')], { run: ['--platform', platform] });
-    },
-  );
-
-  it.each(PLATFORMS)('threads: locks, conditions, cancellation, ends on %s', async (platform) => {
-    await expectSameAsNative([guest('threads')], { run: ['--platform', platform] });
+describePlatforms('tasks', () => {
+  it('processes: fork, exec, wait, groups, orphans, shared words', async () => {
+    await expectSameAsNative([guest('processes')]);
   });
 
-  it('counters of each CPU, by the area of the C library for restartable sequences', async () => {
+  it('threads: locks, conditions, cancellation, ends', async () => {
+    await expectSameAsNative([guest('threads')]);
+  });
+
+  it('timers', async () => {
+    await expectSameAsNative([guest('timers')]);
+  });
+
+  it('clocks that are read without a call', async () => {
+    await expectSameAsNative([guest('clocks')]);
+  });
+});
+
+describeKvm('restartable sequences', () => {
+  it('counters of each CPU, by the area that the C library registers', async () => {
     const outcome = await runGuest([guest('rseq_counters'), '8', '10000000']);
     expect(readable(outcome)).toEqual({ status: 0, stdout: '80000000 of 80000000\n', stderr: '' });
-  });
-
-  it.each(PLATFORMS)('timers on %s', async (platform) => {
-    await expectSameAsNative([guest('timers')], { run: ['--platform', platform] });
   });
 });

@@ -19,5 +19,6 @@ export const AuxType = {
   Random: 25,
   Hwcap2: 26,
   Execfn: 31,
+  SysinfoEhdr: 33,
   Minsigstksz: 51,
 } as const;

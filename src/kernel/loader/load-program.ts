@@ -5,6 +5,7 @@ import { BRK_RANDOM, randomPages } from '../mm/address-layout.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { pageRoundUp } from '../../platform/file-range.js';
 import type { Credentials } from '../task/credentials.js';
+import type { Vdso } from '../time/vdso.js';
 import { readElf, type ElfImage } from './elf.js';
 import { ExecError } from './exec-error.js';
 import type { ExecutableFile, ExecutableOpener } from './executable-file.js';
@@ -84,6 +85,7 @@ export function loadProgram(
   env: readonly string[],
   credentials: Credentials,
   hardware: Hardware,
+  vdso: Vdso | undefined,
 ): LoadedProgram {
   const { image, interpreter } = program;
   const { programBase } = mm.layout;
@@ -94,13 +96,17 @@ export function loadProgram(
     interpreter === undefined
       ? undefined
       : mapImage(mm, interpreter.file, interpreter.image, undefined);
+  const vdsoAt = vdso?.mapInto(mm) ?? 0;
   placeHeap(mm, image.positionIndependent && base === undefined ? programBase : loaded.end);
   setProgramLayout(mm, image, loaded);
   const stackPointer = buildInitialStack(mm, {
     path: program.name,
     argv: program.argv,
     env,
-    auxv: auxiliaryVector(image, loaded, loader, credentials, hardware),
+    auxv: [
+      ...(vdsoAt > 0 ? [[AuxType.SysinfoEhdr, vdsoAt] as [number, number]] : []),
+      ...auxiliaryVector(image, loaded, loader, credentials, hardware),
+    ],
     executable: image.executableStack,
   });
   return { entry: (loader ?? loaded).entry, stackPointer };

@@ -34,7 +34,7 @@ function load(
   const files = new FakeFiles(memory, contents);
   const program = openProgram(files, '/prog', argv, TOP);
   try {
-    return { mm, files, ...loadProgram(mm, program, env, credentials, hardware) };
+    return { mm, files, ...loadProgram(mm, program, env, credentials, hardware, undefined) };
   } finally {
     closeProgram(program);
   }
@@ -46,7 +46,7 @@ function failure(contents: Readonly<Record<string, Uint8Array>>): ExecError {
   try {
     const program = openProgram(files, '/prog', ['prog'], TOP);
     try {
-      loadProgram(mm, program, [], credentials, hardware);
+      loadProgram(mm, program, [], credentials, hardware, undefined);
     } finally {
       closeProgram(program);
     }
