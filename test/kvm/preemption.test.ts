@@ -48,6 +48,7 @@ describeKvm('the vCPU pool', () => {
       expect(fresh.switchSync(space, guest.start(new Registers()), -1)).toBe(SwitchResult.Syscall);
       fresh.dispose();
     }
+  });
 
   it('starts who waits when a switch on this thread has taken a vCPU that was kept for it', async () => {
     using guest = new Guest(CALLS, { vcpus: 1 });
