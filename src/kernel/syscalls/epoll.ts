@@ -81,15 +81,18 @@ function mayBeExclusive(operation: number, event: EpollEvent, file: OpenFile): b
 function wait(task: Task, args: Registers, milliseconds: number): SyscallResult {
   const address = args.argument(1);
   const max = args.argumentInt(2);
+  const set = usableFile(task, args.argumentInt(0));
+  if (set === undefined) {
+    return -Errno.EBADF;
+  }
   if (max <= 0 || max > MAX_EVENTS) {
     return -Errno.EINVAL;
   }
   if (address + max * EPOLL_EVENT_SIZE > task.mm.layout.top) {
     return -Errno.EFAULT;
   }
-  const set = usableFile(task, args.argumentInt(0));
   if (!(set instanceof EpollFile)) {
-    return set === undefined ? -Errno.EBADF : -Errno.EINVAL;
+    return -Errno.EINVAL;
   }
   const deliver = (): number => collect(task, set, address, max);
   const ready = deliver();

@@ -111,9 +111,9 @@ function userInfo(task: Task, signo: number, code: number): SignalInfo {
 /** kill(2): a process, a process group, or every process but the caller. */
 function sysKill(task: Task, args: Registers): number {
   const [pid, signo] = [args.argumentInt(0), args.argumentInt(1)];
-  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   const targets = killTargets(task, pid);
   if (targets.length === 0) return -Errno.ESRCH;
+  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   const allowed = targets.filter((target) => mayKill(task, target, signo));
   if (allowed.length === 0) return -Errno.EPERM;
   if (signo !== 0) {
@@ -147,10 +147,11 @@ function sendToThread(
   signo: number,
   info: SignalInfo,
 ): number {
-  if (tid <= 0 || pid <= 0 || (signo !== 0 && !isSignal(signo))) return -Errno.EINVAL;
+  if (tid <= 0 || pid <= 0) return -Errno.EINVAL;
   const target = task.kernel.tasks.get(tid);
   if (target === undefined) return -Errno.ESRCH;
   if (pid !== ANY_PROCESS && target.process.pid !== pid) return -Errno.ESRCH;
+  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   if (!mayKill(task, target.process, signo)) return -Errno.EPERM;
   if (signo !== 0 && !target.isEnding) target.sendSignal(signo, info);
   return 0;
@@ -197,8 +198,8 @@ function sysSigqueueinfo(task: Task, args: Registers): number {
 }
 
 function queueTo(task: Task, target: Process | undefined, signo: number, info: SignalInfo): number {
-  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   if (target === undefined) return -Errno.ESRCH;
+  if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   if (!mayKill(task, target, signo)) return -Errno.EPERM;
   if (signo !== 0) target.sendSignal(signo, info);
   return 0;
