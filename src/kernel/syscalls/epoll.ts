@@ -79,6 +79,10 @@ function mayBeExclusive(operation: number, event: EpollEvent, file: OpenFile): b
 }
 
 function wait(task: Task, args: Registers, milliseconds: number): SyscallResult {
+  const set = usableFile(task, args.argumentInt(0));
+  if (set === undefined) {
+    return -Errno.EBADF;
+  }
   const address = args.argument(1);
   const max = args.argumentInt(2);
   const set = usableFile(task, args.argumentInt(0));
