@@ -85,10 +85,6 @@ function wait(task: Task, args: Registers, milliseconds: number): SyscallResult 
   }
   const address = args.argument(1);
   const max = args.argumentInt(2);
-  const set = usableFile(task, args.argumentInt(0));
-  if (set === undefined) {
-    return -Errno.EBADF;
-  }
   if (max <= 0 || max > MAX_EVENTS) {
     return -Errno.EINVAL;
   }
