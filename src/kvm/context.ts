@@ -63,6 +63,11 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
     }
   }
 
+  override dispose(): void {
+    super.dispose();
+    this.#pool.forget(this.mechanism);
+  }
+
   protected override own(addressSpace: AddressSpace): KvmAddressSpace | undefined {
     const isOwn = addressSpace instanceof KvmAddressSpace && addressSpace.machine === this.#machine;
     return isOwn ? addressSpace : undefined;

@@ -45,6 +45,8 @@ export class VcpuPool {
   readonly #jobs: (Job | undefined | null)[];
   /** Context that alone may claim the vCPU. */
   readonly #reserved: (NativeContext | undefined)[] = [];
+  /** Context that ran last on the vCPU, and whose extended state is there. */
+  readonly #holders: (NativeContext | undefined)[] = [];
   readonly #waiting: Job[] = [];
   #slices: NodeJS.Timeout | undefined;
   #closed = false;
@@ -145,13 +147,26 @@ export class VcpuPool {
       vcpu in this.#jobs &&
       this.#jobs[vcpu] === undefined &&
       (this.#reserved[vcpu] ?? context) === context;
-    let vcpu = free(context.cpu) ? context.cpu : this.#jobs.findIndex((_, at) => free(at));
-    if (vcpu < 0) {
-      vcpu = this.#jobs.indexOf(null);
-      if (vcpu >= 0 && !this.#create(vcpu)) vcpu = -1;
-    }
-    if (vcpu >= 0) this.#reserved[vcpu] = undefined;
+    let vcpu = free(context.cpu) ? context.cpu : this.#unclaimed(free);
+    if (vcpu < 0) vcpu = this.#jobs.findIndex((_, at) => free(at));
+    if (vcpu < 0) return vcpu;
+    this.#reserved[vcpu] = undefined;
+    this.#holders[vcpu] = context;
     return vcpu;
+  }
+
+  /** A free vCPU that holds no context's state, made if need be: a change of contexts saves and loads it all. */
+  #unclaimed(free: (vcpu: number) => boolean): number {
+    const empty = this.#jobs.findIndex((_, at) => free(at) && this.#holders[at] === undefined);
+    if (empty >= 0) return empty;
+    const missing = this.#jobs.indexOf(null);
+    return missing >= 0 && this.#create(missing) ? missing : -1;
+  }
+
+  /** The context is gone: the vCPU that held its state is as good as a new one. */
+  forget(context: NativeContext): void {
+    const vcpu = this.#holders.indexOf(context);
+    if (vcpu >= 0) this.#holders[vcpu] = undefined;
   }
 
   #reserve(vcpu: number, context: NativeContext): void {
