@@ -28,7 +28,7 @@ function runTests(tree: Tree, lane: Lane, tests: readonly string[]): Run {
 function catcher(output: string): string {
   const test = /^ *FAIL +(.*)$/m.exec(output)?.[1];
   if (test !== undefined) return test;
-  if (/self-test/.test(output)) return 'the self-test';
+  if (/self-test(?! passed)/.test(output)) return 'the self-test';
   if (/Error: .*(exited|terminated)|Unhandled/.test(output)) return "the end of a test's process";
   return `the run: ${output.trim().split('\n').at(-1) ?? ''}`;
 }
