@@ -235,8 +235,9 @@ static void groups(void) {
 
 /* The parent of an orphan is whoever has said that it takes them in. */
 static void orphans(void) {
-  int report[2];
-  if (pipe(report) < 0)
+  int report[2], ready[2];
+  char byte = 0;
+  if (pipe(report) < 0 || pipe(ready) < 0)
     return;
   say("subreaper", prctl(PR_SET_CHILD_SUBREAPER, 1));
   fflush(stdout);
@@ -244,18 +245,17 @@ static void orphans(void) {
   if (middle == 0) {
     pid_t top = getppid();
     if (fork() == 0) {
-      char byte;
-      prctl(PR_SET_PDEATHSIG, SIGUSR2);
       handle(SIGUSR2, 0);
+      prctl(PR_SET_PDEATHSIG, SIGUSR2);
+      if (write(ready[1], &byte, 1) != 1)
+        _exit(5);
       while (!handled)
         usleep(1000);
       byte = getppid() == top ? 'y' : 'n';
       _exit(write(report[1], &byte, 1) == 1 ? 3 : 4);
     }
-    usleep(100000);
-    _exit(0);
+    _exit(read(ready[0], &byte, 1) != 1);
   }
-  char byte = 0;
   int status;
   waitpid(middle, &status, 0);
   say("read", read(report[0], &byte, 1));

@@ -142,13 +142,16 @@ static void robust(void) {
     pthread_mutex_consistent(lock);
     printf("unlock %d\n", pthread_mutex_unlock(lock));
     fflush(stdout);
+    _Atomic int *is_locked = (_Atomic int *)(lock + 1);
     pid_t pid = fork();
     if (pid == 0) {
       pthread_mutex_lock(lock);
+      *is_locked = 1;
       usleep(30000);
       kill(getpid(), SIGKILL);
     }
-    usleep(10000);
+    while (!*is_locked)
+      usleep(1000);
     printf("process died: %s\n", strerror(pthread_mutex_lock(lock)));
     waitpid(pid, NULL, 0);
     pthread_mutex_consistent(lock);

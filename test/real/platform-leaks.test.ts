@@ -89,7 +89,8 @@ describePlatforms(
       expect(after.threads).toBe(before.threads);
       expect(after.children).toBe(before.children);
       expect(after.rss - before.rss).toBeLessThan(16 * MIB);
-      expect(after.mappings - before.mappings).toBeLessThan(32);
+      // malloc gives a thread that finds the others busy an arena of its own, up to 8 a processor, and keeps them.
+      expect(after.mappings - before.mappings).toBeLessThan(name === 'kvm' ? 32 : 150);
     }, 120_000);
   },
 );
