@@ -17,7 +17,6 @@ const SIGEV_NONE = 1;
 const SIGEV_THREAD_ID = 4;
 /** RLIMIT_SIGPENDING bounds them on Linux. */
 const MAX_TIMERS = 4096;
-const DELAYTIMER_MAX = 0x7fffffff;
 const ITIMER_REAL = 0;
 const ZERO: Timespec = { seconds: 0, nanoseconds: 0 };
 
@@ -128,7 +127,7 @@ function sysTimerGettime(task: Task, args: Registers): number {
 
 function sysTimerGetoverrun(task: Task, args: Registers): number {
   const found = posixTimer(task, args);
-  return found === undefined ? -Errno.EINVAL : Math.min(found.overrun, DELAYTIMER_MAX);
+  return found === undefined ? -Errno.EINVAL : found.overrun;
 }
 
 function sysTimerDelete(task: Task, args: Registers): number {

@@ -14,6 +14,9 @@ export interface TimerEvent {
   readonly thread: Task | undefined;
 }
 
+/** Overruns are counted up to here: an int holds them. */
+const DELAYTIMER_MAX = 0x7fffffff;
+
 /** A timer of timer_create(2). */
 export class PosixTimer {
   readonly timer: IntervalTimer;
@@ -33,13 +36,14 @@ export class PosixTimer {
     }, clock);
   }
 
-  #expire(missed: number): void {
+  #expire(expiries: number): void {
+    const missed = Math.min(expiries, DELAYTIMER_MAX);
     const { signo, value, thread } = this.event;
     if (signo === 0) return;
     const isPending = (thread ?? this.#process).pending.hasTimer(signo, this.id);
     // One signal of a timer is on its way at a time: the next expiries are counted.
     if (isPending) {
-      this.overrun += missed + 1;
+      this.overrun = Math.min(this.overrun + missed + 1, DELAYTIMER_MAX);
       return;
     }
     this.overrun = missed;
