@@ -96,6 +96,8 @@ export class Kernel {
   readonly #credentials: Credentials;
   #lastPid = 0;
   #onIdle: (() => void) | undefined;
+  /** Everything has been killed: nothing starts any more. */
+  #isOver = false;
   /** Where keys and signals of the host's go to. */
   readonly hostTerminal = new HostTerminal(this);
 
@@ -132,6 +134,7 @@ export class Kernel {
     );
     let context: GuestContext;
     try {
+      if (this.#isOver) throw new ExecError(Errno.EPERM, 'the sandbox is disposed of');
       context = this.platform.newContext();
     } catch (error) {
       mm.release();
@@ -233,8 +236,9 @@ export class Kernel {
     Terminals.of(this).sessionEnded(leader);
   }
 
-  /** Kills whatever runs, and waits until all of it has ended. */
+  /** Kills whatever runs, and waits until all of it has ended. Nothing can be started after that. */
   async killAll(): Promise<void> {
+    this.#isOver = true;
     if (this.processes.size === 0) return;
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;

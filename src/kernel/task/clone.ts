@@ -6,7 +6,7 @@ import { forkMemory } from '../mm/fork-memory.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { NO_ALTERNATE_STACK } from '../signal/signal-frame.js';
 import { Process } from './process.js';
-import { Rlimit } from './resource-limits.js';
+import { Rlimit, type ResourceLimits } from './resource-limits.js';
 import { runTask } from './run-loop.js';
 import { Task } from './task.js';
 
@@ -37,7 +37,15 @@ export async function cloneTask(task: Task, request: CloneRequest): Promise<Task
   if (isBeyondLimit(task)) return -Errno.EAGAIN;
   const tid = kernel.allocatePid();
   if (tid < 0) return -Errno.EAGAIN;
-  const mm = await cloneMemory(task, request.flags);
+  const { flags } = request;
+  const isThread = hasFlag(flags, CLONE.THREAD);
+  const limits = isThread ? task.process.limits : task.process.limits.clone();
+  const mm = await cloneMemory(task, flags, limits);
+  if (task.isEnding) {
+    // Whoever ends this thread has not seen the new one, and would wait for it, or forget it.
+    mm.release();
+    return -Errno.EINTR;
+  }
   let context;
   try {
     context = kernel.platform.newContext();
@@ -47,9 +55,7 @@ export async function cloneTask(task: Task, request: CloneRequest): Promise<Task
     mm.release();
     throw error;
   }
-  // Memory may have been waited for: the caller may have been killed meanwhile, which is as good as later.
-  const { flags } = request;
-  const process = hasFlag(flags, CLONE.THREAD) ? task.process : newProcess(task, tid, request);
+  const process = isThread ? task.process : newProcess(task, tid, request, limits);
   const child = new Task(tid, {
     kernel,
     process,
@@ -81,13 +87,22 @@ function isBeyondLimit(task: Task): boolean {
   return own >= limit;
 }
 
-async function cloneMemory(task: Task, flags: number): Promise<MemoryManager> {
+async function cloneMemory(
+  task: Task,
+  flags: number,
+  limits: ResourceLimits,
+): Promise<MemoryManager> {
   if (hasFlag(flags, CLONE.VM)) return task.mm.share();
   const space = await task.kernel.newAddressSpace();
-  return forkMemory(task.mm, space, task.process.limits);
+  return forkMemory(task.mm, space, limits);
 }
 
-function newProcess(task: Task, pid: number, request: CloneRequest): Process {
+function newProcess(
+  task: Task,
+  pid: number,
+  request: CloneRequest,
+  limits: ResourceLimits,
+): Process {
   const { kernel } = task;
   const isSibling = hasFlag(request.flags, CLONE.PARENT);
   const from = task.process;
@@ -95,6 +110,7 @@ function newProcess(task: Task, pid: number, request: CloneRequest): Process {
   process.processGroup = from.processGroup;
   process.session = from.session;
   process.inherit(from);
+  process.limits = limits;
   process.exitSignal = isSibling ? from.exitSignal : request.exitSignal;
   const shares = hasFlag(request.flags, CLONE.SIGHAND);
   process.actions = shares ? from.actions.share() : from.actions.clone();
