@@ -15,6 +15,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('threads')]);
   });
 
+  it('edges: killed in vfork, stopped and killed, limits and signals on the way', async () => {
+    await expectSameAsNative([guest('task_edges')]);
+  });
+
   it('timers', async () => {
     await expectSameAsNative([guest('timers')]);
   });

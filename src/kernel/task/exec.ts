@@ -3,6 +3,7 @@ import type { ExecutableOpener } from '../loader/executable-file.js';
 import { ExecError } from '../loader/exec-error.js';
 import { NO_ALTERNATE_STACK } from '../signal/signal-frame.js';
 import { Errno } from '../abi/errno.js';
+import { Signo } from '../abi/signal.js';
 import { releaseMemory } from './exit.js';
 import { startState } from './start-state.js';
 import type { Task } from './task.js';
@@ -43,6 +44,7 @@ export async function execute(task: Task, request: ExecuteRequest): Promise<numb
     task.files.closeOnExec();
     process.become(program, env);
     process.hasExecuted = true;
+    process.exitSignal = Signo.SIGCHLD;
     startState(task.registers, loaded);
     task.registersReplaced = true;
     return 0;

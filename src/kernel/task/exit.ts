@@ -44,7 +44,10 @@ export function endTask(task: Task): void {
   process.tasks.delete(task);
   if (task.tid !== process.pid) kernel.tasks.delete(task.tid);
   if (process.tasks.size === 0) endProcess(process, task);
-  else process.threadEvents.happened();
+  else {
+    process.passSignalsOn();
+    process.threadEvents.happened();
+  }
 }
 
 function endProcess(process: Process, last: Task): void {

@@ -1,7 +1,7 @@
 /** A process, or thread group: what its threads share besides memory and files. */
 import { Poll } from '../abi/poll.js';
 import { CLD } from '../abi/wait.js';
-import { SA_NOCLDSTOP, SiCode, Signo } from '../abi/signal.js';
+import { SA_NOCLDSTOP, SIGNAL_COUNT, SiCode, Signo } from '../abi/signal.js';
 import { defaultAction } from '../signal/default-action.js';
 import type { Location } from '../fs/location.js';
 import { WaitQueue } from '../fs/wait-queue.js';
@@ -136,14 +136,13 @@ export class Process {
     this.comm = name.slice(name.lastIndexOf('/') + 1).slice(0, COMM_LENGTH);
   }
 
-  /** What fork(2) hands down besides memory, files and credentials. */
+  /** What fork(2) hands down besides memory, files, limits and credentials. */
   inherit(from: Process): void {
     this.executable = from.executable;
     this.argv = from.argv;
     this.env = from.env;
     this.comm = from.comm;
     this.nice = from.nice;
-    this.limits = from.limits.clone();
     this.noNewPrivileges = from.noNewPrivileges;
   }
 
@@ -158,9 +157,15 @@ export class Process {
   /** Wakes a thread that a pending signal comes through to. */
   wakeFor(signo: number): void {
     for (const task of this.tasks) {
-      if (!task.accepts(signo)) continue;
-      task.wake();
-      return;
+      if (task.accepts(signo) && task.wake()) return;
+    }
+  }
+
+  /** A thread has ended that pending signals may have counted on: others take them. */
+  passSignalsOn(): void {
+    if (this.pending.set.isEmpty) return;
+    for (let signo = 1; signo <= SIGNAL_COUNT; signo++) {
+      if (this.pending.set.has(signo)) this.wakeFor(signo);
     }
   }
 
@@ -172,7 +177,8 @@ export class Process {
     if (this.exitStatus !== undefined) return false;
     const action = defaultAction(signo);
     if (action === 'stop') this.#discard(Signo.SIGCONT);
-    if (action === 'continue' || signo === Signo.SIGKILL) this.#continue();
+    if (action === 'continue') this.#continue();
+    else if (signo === Signo.SIGKILL) this.#resume();
     if (!this.actions.ignores(signo)) return true;
     // An ignored signal that is blocked stays pending: the action may change before it is unblocked.
     return [...this.tasks].some((task) => task.blocked.has(signo));
@@ -211,10 +217,14 @@ export class Process {
       this.#discard(signo);
     }
     if (!this.stopped) return;
-    this.stopSignal = 0;
+    this.#resume();
     this.unreported = 'continued';
-    for (const task of this.tasks) task.wake();
     this.#tellParent({ code: CLD.Continued, status: Signo.SIGCONT });
+  }
+
+  #resume(): void {
+    this.stopSignal = 0;
+    for (const task of this.tasks) task.wake();
   }
 
   /** SIGCHLD for a stop or a continuation, which sigaction(2) can switch off. */

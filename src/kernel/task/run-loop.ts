@@ -65,7 +65,7 @@ class RunLoop {
       if (task.hasWork || task.interruptedCall >= 0 || task.savedMask !== undefined) {
         deliverSignals(task, task.kernel.tracer?.signalled);
         if (task.isEnding) return;
-        while (task.process.stopped) await task.sleep();
+        if (task.process.stopped) await task.sleepWhileStopped();
         if (task.hasWork) continue;
       }
       const result = this.#synchronous

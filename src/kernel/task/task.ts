@@ -102,6 +102,12 @@ export class Task {
     return this.#wake !== undefined;
   }
 
+  /** Not even what no signal cuts short keeps the thread: it is to end, or SIGKILL is on its way. */
+  get #isDoomed(): boolean {
+    const { pending } = this.process;
+    return this.isEnding || this.pending.set.has(Signo.SIGKILL) || pending.set.has(Signo.SIGKILL);
+  }
+
   /** The thread has nothing more to do in the guest. */
   get isEnding(): boolean {
     return this.ending !== undefined || this.process.exitStatus !== undefined;
@@ -118,6 +124,7 @@ export class Task {
 
   /** Whether a signal that is sent now comes through to this thread. */
   accepts(signo: number): boolean {
+    if (this.ending !== undefined) return false;
     return !this.blocked.has(signo) || this.awaited?.has(signo) === true;
   }
 
@@ -134,7 +141,7 @@ export class Task {
 
   /** As `block`, but no signal matters that does not end the thread. */
   async blockUntilEnding<T>(promise: Promise<T>): Promise<T | number> {
-    if (this.isEnding) return -Errno.EINTR;
+    if (this.#isDoomed) return -Errno.EINTR;
     this.#isUninterruptible = true;
     try {
       return await this.#wait(promise, () => undefined);
@@ -197,21 +204,24 @@ export class Task {
     }
   }
 
-  /** Cuts a wait short, or brings the thread out of the guest. */
-  wake(): void {
+  /** Cuts a wait short, or brings the thread out of the guest; false where it waits on all the same. */
+  wake(): boolean {
     const wake = this.#wake;
     if (wake !== undefined) {
-      if (this.#isUninterruptible && !this.isEnding) return;
+      if (this.#isUninterruptible && !this.#isDoomed) return false;
       this.#wake = undefined;
       wake();
     } else if (this.inGuest) {
       this.context.interrupt();
     }
+    return true;
   }
 
-  /** Waits for `wake` with nothing else to wait for. */
-  async sleep(): Promise<void> {
-    await this.#wait(new Promise<number>(() => undefined), () => undefined);
+  /** Waits until the process goes on, or the thread is to end. */
+  async sleepWhileStopped(): Promise<void> {
+    while (this.process.stopped && !this.isEnding) {
+      await this.#wait(new Promise<number>(() => undefined), () => undefined);
+    }
   }
 }
 
