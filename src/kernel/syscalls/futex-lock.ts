@@ -1,10 +1,10 @@
 /** Locks that the kernel hands over, with their owner in the word: FUTEX_LOCK_PI and its kin, futex(2). */
 import { Errno } from '../abi/errno.js';
 import type { FutexQueue } from '../task/futex.js';
+import { waitInQueue } from '../task/futex-wait.js';
 import { readFutexWord, updateFutexWord } from '../task/futex-word.js';
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS } from '../task/robust-list.js';
 import type { Task } from '../task/task.js';
-import { after } from '../time/timeout.js';
 import type { SyscallResult } from './row.js';
 
 const ANY = 0xffffffff;
@@ -38,16 +38,8 @@ async function waitForLock(
   address: number,
   timeout: number,
 ): Promise<number> {
-  const { woken, cancel } = queue.wait(ANY, task.tid);
-  let stop = (): void => undefined;
-  const late = new Promise<number>((resolve) => {
-    stop = after(timeout, () => {
-      cancel();
-      resolve(-Errno.ETIMEDOUT);
-    });
-  });
-  const result = await task.block(Promise.race([woken, late]), cancel);
-  stop();
+  const wait = { bitset: ANY, timeout, owner: task.tid };
+  const result = await waitInQueue(task, queue, wait);
   // Handed over while a signal or the timeout was on its way: it is ours.
   const word = readFutexWord(task.mm, address) ?? 0;
   return (word & FUTEX_TID_MASK) === task.tid ? 0 : result;

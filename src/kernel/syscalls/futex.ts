@@ -2,10 +2,10 @@
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import type { FutexQueue } from '../task/futex.js';
+import { waitInQueue } from '../task/futex-wait.js';
 import { futexQueue, readFutexWord, updateFutexWord } from '../task/futex-word.js';
 import type { Task } from '../task/task.js';
 import { ClockId, toMilliseconds } from '../time/clock.js';
-import { after } from '../time/timeout.js';
 import { millisecondsUntil, readTimespec } from '../time/timespec.js';
 import { lockPi, unlockPi } from './futex-lock.js';
 import type { SyscallResult, SyscallRow } from './row.js';
@@ -141,7 +141,7 @@ function wait(
   const current = readFutexWord(task.mm, args.argument(0));
   if (current === undefined) return -Errno.EFAULT;
   if (current !== expected) return -Errno.EAGAIN;
-  return sleep(task, queue, bitset, timeout);
+  return waitInQueue(task, queue, { bitset, timeout });
 }
 
 /** Milliseconds from now, `Infinity` for no timeout, or -errno. */
@@ -150,26 +150,6 @@ function readTimeout(task: Task, address: number, clock: number | undefined): nu
   const time = readTimespec(task.mm, address);
   if (typeof time === 'number') return time;
   return clock === undefined ? toMilliseconds(time) : Math.max(millisecondsUntil(clock, time), 0);
-}
-
-async function sleep(
-  task: Task,
-  queue: FutexQueue,
-  bitset: number,
-  timeout: number,
-): Promise<number> {
-  const { woken, cancel } = queue.wait(bitset);
-  if (timeout === Infinity) return task.block(woken, cancel);
-  let stop = (): void => undefined;
-  const late = new Promise<number>((resolve) => {
-    stop = after(timeout, () => {
-      cancel();
-      resolve(-Errno.ETIMEDOUT);
-    });
-  });
-  const result = await task.block(Promise.race([woken, late]), cancel);
-  stop();
-  return result;
 }
 
 /** sizeof(struct robust_list_head) */

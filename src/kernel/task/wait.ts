@@ -7,7 +7,6 @@ import {
   WCONTINUED,
   WEXITED,
   WNOHANG,
-  WNOTHREAD,
   WNOWAIT,
   WUNTRACED,
 } from '../abi/wait.js';
@@ -29,9 +28,6 @@ export interface ChildReport {
   readonly cpuTime: number;
   readonly peakResident: number;
 }
-
-export const WAIT_OPTIONS =
-  WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE;
 
 /**
  * Waits for a child that `select` takes to do what `options` ask for. 0 with WNOHANG where none has; -ECHILD,
