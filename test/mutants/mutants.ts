@@ -205,15 +205,7 @@ const DESCRIPTORS: readonly Mutant[] = [
     text: '    return PTE_NX | PTE_WRITE;',
     replacement: '    return PTE_NX | PTE_WRITE | PTE_USER;',
     lane: 'this host',
-    tests: ['contract/faults', 'kvm/doorway'],
-  },
-  {
-    name: 'SYSCALL clears no flags',
-    file: 'native/vcpu.c',
-    text: '#define SYSCALL_FLAG_MASK 0x57700ull',
-    replacement: '#define SYSCALL_FLAG_MASK 0ull',
-    lane: 'kvm-amd',
-    tests: ['contract/faults'],
+    tests: ['kvm/system-pages'],
   },
 ];
 
