@@ -3,6 +3,7 @@ import { Access } from '../../platform/access.js';
 import { PAGE_SIZE, isPageAligned, pageRoundUp } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
 import { MS_ASYNC, MS_INVALIDATE, MS_SYNC, Madvise } from '../abi/mman.js';
+import { isolatesBeyondLimit } from './mmap.js';
 import type { MemoryManager } from './memory-manager.js';
 import type { OnFork, Vma } from './vma.js';
 
@@ -56,6 +57,7 @@ const ON_FORK: Readonly<Record<number, OnFork>> = {
 };
 
 function adviseFork(mm: MemoryManager, start: number, end: number, onFork: OnFork): number {
+  if (isolatesBeyondLimit(mm, start, end)) return -Errno.ENOMEM;
   let at = start;
   let holes = false;
   for (const vma of mm.vmas.isolate(start, end)) {

@@ -1,4 +1,5 @@
 /** fork(2)'s half of memory: the same mappings over the same frames, copied when one side writes. */
+import { OutOfMemoryError } from '../../platform/errors.js';
 import type { GuestAddressSpace } from '../guest.js';
 import type { ResourceLimits } from '../task/resource-limits.js';
 import { MemoryManager } from './memory-manager.js';
@@ -21,6 +22,7 @@ export function forkMemory(
     copyMappings(parent, child);
     parent.pages.forkInto(child.pages);
     dropUnwanted(parent, child);
+    if (!child.account()) throw new OutOfMemoryError('no memory is left for mappings');
     return child;
   } catch (error) {
     child.release();

@@ -2,11 +2,12 @@
 import { Access, type AccessType } from '../../platform/access.js';
 import { PAGE_SIZE, pageRoundDown, pageRoundUp } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
+import { KernelMemory } from '../fs/kernel-memory.js';
 import type { GuestAddressSpace, GuestMemory } from '../guest.js';
 import { FutexTable } from '../task/futex.js';
 import { Rlimit, type ResourceLimits } from '../task/resource-limits.js';
 import type { AddressLayout } from './address-layout.js';
-import { ACCERR, MAPERR, Pager, type Fault } from './pager.js';
+import { ACCERR, MAPERR, OUT_OF_MEMORY, Pager, type Fault } from './pager.js';
 import { ResidentPages } from './resident-pages.js';
 import { Vma, type VmaAttributes } from './vma.js';
 import { STACK_GUARD_GAP, VmaSet } from './vma-set.js';
@@ -51,6 +52,9 @@ export interface ProgramLayout {
 const STRING_CHUNK = 256;
 /** A stack grows by more than the page touched, so that the next pages come with it. */
 const STACK_STEP = 64 * 1024;
+/** Bytes of the host's that the records of a mapping and of a run of pages take. */
+const MAPPING_SIZE = 320;
+const RUN_SIZE = 128;
 
 export class MemoryManager {
   readonly addressSpace: GuestAddressSpace;
@@ -79,6 +83,9 @@ export class MemoryManager {
   readonly futexes = new FutexTable();
   readonly #scratch = Buffer.alloc(PAGE_SIZE);
   #users = 1;
+  readonly #kernelMemory: KernelMemory;
+  /** Bytes of records that the kernel's memory has been asked for. */
+  #accounted = 0;
 
   constructor(parts: MemoryManagerParts) {
     this.addressSpace = parts.addressSpace;
@@ -87,6 +94,20 @@ export class MemoryManager {
     this.limits = parts.limits;
     this.pages = new ResidentPages(parts.addressSpace, parts.memory);
     this.pager = new Pager(this.pages);
+    this.#kernelMemory = KernelMemory.of(parts.memory);
+  }
+
+  /**
+   * Counts the records of mappings and pages, of which forks make any number over the same frames, among what the
+   * kernel holds for the guest. False where there may be no more of them.
+   */
+  account(): boolean {
+    const bytes = this.vmas.count * MAPPING_SIZE + this.pages.runCount * RUN_SIZE;
+    const more = bytes - this.#accounted;
+    if (more > 0 && !this.#kernelMemory.take(more)) return false;
+    if (more < 0) this.#kernelMemory.give(-more);
+    this.#accounted = bytes;
+    return true;
   }
 
   /** Resolves an access that faulted: 0 where it may be repeated, else the signal it brings. */
@@ -97,7 +118,7 @@ export class MemoryManager {
     if (vma === undefined) return MAPERR;
     const kind = access === 0 ? Access.Read : access;
     if (!vma.permits(kind)) return ACCERR;
-    return this.pager.fault(vma, page, kind);
+    return this.account() ? this.pager.fault(vma, page, kind) : OUT_OF_MEMORY;
   }
 
   /** Brings in the page at `address` for writing: whether it may be written. */
@@ -220,6 +241,8 @@ export class MemoryManager {
     this.vmas.clear();
     this.addressSpace.release();
     this.pages.releaseAll();
+    this.#kernelMemory.give(this.#accounted);
+    this.#accounted = 0;
   }
 
   #invalidate(vma: Vma, start: number, end: number, truncated: boolean): void {

@@ -9,7 +9,7 @@ import type { MemoryManager } from './memory-manager.js';
 import type { Vma, VmaAttributes } from './vma.js';
 
 /** `vm.max_map_count`. */
-export const MAX_MAP_COUNT = 65530;
+const MAX_MAP_COUNT = 65530;
 const LARGE_PAGE = 2 * 1024 * 1024;
 const TWO_GIB = 2 ** 31;
 /** Where MAP_32BIT looks: the second gibibyte. */
@@ -36,7 +36,7 @@ export function mmap(mm: MemoryManager, request: MapRequest): number {
   if (request.length === 0) return -Errno.EINVAL;
   if (length > mm.layout.top) return -Errno.ENOMEM;
   if ((request.offset ?? 0) + length > Number.MAX_SAFE_INTEGER) return -Errno.EOVERFLOW;
-  if (mm.vmas.count >= MAX_MAP_COUNT) return -Errno.ENOMEM;
+  if (!hasRoom(mm, 0)) return -Errno.ENOMEM;
   const attributes = attributesOf(mm, request, length);
   if (typeof attributes === 'number') return attributes;
   const start = place(mm, request, length);
@@ -80,7 +80,7 @@ export function mprotect(
     if (vma?.growsDown !== true) return -Errno.EINVAL;
     start = vma.start;
   }
-  if (splitsBeyondLimit(mm, start, end)) return -Errno.ENOMEM;
+  if (isolatesBeyondLimit(mm, start, end)) return -Errno.ENOMEM;
   const result = protectAll(mm, start, end, access);
   mm.vmas.mergeWithin(start, end);
   return result;
@@ -115,9 +115,20 @@ export function findFree(mm: MemoryManager, length: number, alignment = PAGE_SIZ
   return low ?? -Errno.ENOMEM;
 }
 
+/** Whether there may be another mapping besides `more` others. */
+export function hasRoom(mm: MemoryManager, more: number): boolean {
+  return mm.vmas.count + more < MAX_MAP_COUNT && mm.account();
+}
+
+/** Whether areas that begin at `start` and end at `end` would make more mappings than may be. */
+export function isolatesBeyondLimit(mm: MemoryManager, start: number, end: number): boolean {
+  if (hasRoom(mm, 1)) return false;
+  return [start, end].some((at) => (mm.vmas.find(at)?.start ?? at) < at);
+}
+
 /** Whether cutting [start, end) out would make more mappings than may be. */
-function splitsBeyondLimit(mm: MemoryManager, start: number, end: number): boolean {
-  if (mm.vmas.count < MAX_MAP_COUNT) return false;
+export function splitsBeyondLimit(mm: MemoryManager, start: number, end: number): boolean {
+  if (hasRoom(mm, 0)) return false;
   const vma = mm.vmas.find(start);
   return vma !== undefined && vma.start < start && vma.end > end;
 }

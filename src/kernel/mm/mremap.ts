@@ -4,7 +4,7 @@ import { Errno } from '../abi/errno.js';
 import { MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi/mman.js';
 import { MMAP_MIN_ADDRESS } from './address-layout.js';
 import type { MemoryManager } from './memory-manager.js';
-import { MAX_MAP_COUNT, discard, findFree } from './mmap.js';
+import { discard, findFree, hasRoom, splitsBeyondLimit } from './mmap.js';
 import type { Vma } from './vma.js';
 
 export function mremap(
@@ -30,6 +30,7 @@ export function mremap(
     if (problem !== 0) return problem;
   } else if (newSize <= oldSize && oldSize !== 0) {
     if (!mm.vmas.occupied(oldAddress, oldAddress + 1)) return -Errno.EFAULT;
+    if (splitsBeyondLimit(mm, oldAddress + newSize, oldAddress + oldSize)) return -Errno.ENOMEM;
     if (newSize < oldSize) discard(mm, oldAddress + newSize, oldAddress + oldSize);
     return oldAddress;
   }
@@ -44,7 +45,7 @@ export function mremap(
   if (!fixed && oldSize !== 0 && growsInPlace(mm, vma, oldAddress, oldSize, newSize)) {
     return oldAddress;
   }
-  if ((flags & MREMAP_MAYMOVE) === 0 || mm.vmas.count + 3 >= MAX_MAP_COUNT) return -Errno.ENOMEM;
+  if ((flags & MREMAP_MAYMOVE) === 0 || !hasRoom(mm, 3)) return -Errno.ENOMEM;
   const target = fixed ? newAddress : findFree(mm, newSize);
   if (target < 0) return target;
   if (fixed) discard(mm, target, target + newSize);

@@ -3,7 +3,7 @@ import { Access } from '../../platform/access.js';
 import { pageRoundUp } from '../../platform/file-range.js';
 import { Rlimit } from '../task/resource-limits.js';
 import type { MemoryManager } from './memory-manager.js';
-import { discard } from './mmap.js';
+import { discard, hasRoom } from './mmap.js';
 import type { VmaAttributes } from './vma.js';
 
 export const ANONYMOUS_DATA: VmaAttributes = {
@@ -32,7 +32,7 @@ function grow(mm: MemoryManager, start: number, end: number): boolean {
   const data = mm.program.endData - mm.program.startData;
   if (heap + data > mm.limits.soft(Rlimit.Data)) return false;
   if (!mm.mayExpand(end - start, true) || end - start > mm.memory.limit) return false;
-  if (mm.vmas.gapAbove(end - start, start, end) !== start) return false;
+  if (!hasRoom(mm, 0) || mm.vmas.gapAbove(end - start, start, end) !== start) return false;
   mm.insertVma(start, end, ANONYMOUS_DATA, 0);
   return true;
 }

@@ -112,12 +112,15 @@ export class ResidentPages {
     const changed = runs.filter(
       (run) => run.access !== effectiveAccess(access, run.writeProtected),
     );
-    if (access === 0) this.#untranslate(changed);
-    for (const run of changed) {
-      run.access = effectiveAccess(access, run.writeProtected);
-      this.#translate(run);
+    try {
+      if (access === 0) this.#untranslate(changed);
+      for (const run of changed) {
+        run.access = effectiveAccess(access, run.writeProtected);
+        this.#translate(run);
+      }
+    } finally {
+      this.#restore(runs);
     }
-    this.#restore(runs);
   }
 
   /** Takes [from, from + length) to `to`, where nothing is resident. The ranges do not overlap. */

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../../src/platform/access.js';
+import { OutOfMemoryError } from '../../../src/platform/errors.js';
 import { PAGE_SIZE } from '../../../src/platform/file-range.js';
 import { Errno } from '../../../src/kernel/abi/errno.js';
 import { Madvise, MREMAP_FIXED, MREMAP_MAYMOVE } from '../../../src/kernel/abi/mman.js';
+import { KernelMemory } from '../../../src/kernel/fs/kernel-memory.js';
 import { madvise, mincore } from '../../../src/kernel/mm/advice.js';
+import { forkMemory } from '../../../src/kernel/mm/fork-memory.js';
+import type { MemoryManager } from '../../../src/kernel/mm/memory-manager.js';
 import { mprotect, munmap } from '../../../src/kernel/mm/mmap.js';
 import { mremap } from '../../../src/kernel/mm/mremap.js';
 import { setBrk } from '../../../src/kernel/mm/program-break.js';
-import { Rlimit } from '../../../src/kernel/task/resource-limits.js';
-import { FakeMemory } from '../fake-platform.js';
+import { ResourceLimits, Rlimit } from '../../../src/kernel/task/resource-limits.js';
+import { FakeAddressSpace, FakeMemory } from '../fake-platform.js';
 import { FakeFile, makeMm, map } from './mm-fixture.js';
 
 const MAPERR = { signo: 11, code: 1 };
@@ -247,6 +251,37 @@ describe('bounds', () => {
     mm.copyOut(start + 2 * PAGE_SIZE - 2, Buffer.from('ab'));
     expect(mm.readCString(start + 2 * PAGE_SIZE - 2, 500)).toBe(-Errno.EFAULT);
   });
+
+  it.each(['mprotect', 'madvise', 'mremap', 'fork'])(
+    'lets %s make no records without end in the memory of the host',
+    (way) => {
+      const { mm, memory } = makeMm();
+      const pages = 400_000;
+      const start = map(mm, { length: pages * PAGE_SIZE, noReserve: true });
+      const ways: Record<string, (at: number) => number> = {
+        mprotect: (at) => mprotect(mm, at, PAGE_SIZE, 1),
+        madvise: (at) => madvise(mm, at, PAGE_SIZE, Madvise.DontFork),
+        mremap: (at) => Math.min(mremap(mm, at, 2 * PAGE_SIZE, PAGE_SIZE, 0, 0), 0),
+        fork: () => {
+          for (let at = 1; at < 2000; at += 2) mprotect(mm, start + at * PAGE_SIZE, PAGE_SIZE, 1);
+          children.push(forkMemory(mm, new FakeAddressSpace(memory), new ResourceLimits()));
+          return 0;
+        },
+      };
+      const children: MemoryManager[] = [];
+      const held = KernelMemory.of(memory);
+      const until = (): void => {
+        for (let page = 1; page < pages; page += 2) {
+          if (ways[way]?.(start + page * PAGE_SIZE) !== 0) throw new OutOfMemoryError('refused');
+        }
+      };
+      expect(until).toThrow(OutOfMemoryError);
+      expect(held.held).toBeGreaterThan(held.limit / 2);
+      for (const child of children) child.release();
+      mm.release();
+      expect(held.held).toBe(0);
+    },
+  );
 
   it('gives every frame and every observer back', () => {
     const { mm, memory, space } = makeMm();
