@@ -14,7 +14,7 @@ export interface FutexWait {
 
 /** 0 where somebody woke it; -ETIMEDOUT, -EINTR. */
 export async function waitInQueue(task: Task, queue: FutexQueue, wait: FutexWait): Promise<number> {
-  const { woken, cancel } = queue.wait(wait.bitset, wait.owner);
+  const { woken, cancel, wasWoken } = queue.wait(wait.bitset, wait.owner);
   if (wait.timeout === Infinity) return task.block(woken, cancel);
   let stop = (): void => undefined;
   const late = new Promise<number>((resolve) => {
@@ -25,5 +25,5 @@ export async function waitInQueue(task: Task, queue: FutexQueue, wait: FutexWait
   });
   const result = await task.block(Promise.race([woken, late]), cancel);
   stop();
-  return result;
+  return wasWoken() ? 0 : result;
 }

@@ -26,11 +26,19 @@ export class FutexQueue {
     return this.waiters[0]?.tid ?? 0;
   }
 
-  /** Queues a waiter; `woken` resolves to 0 when it is woken. */
-  wait(bitset: number, tid = 0): { woken: Promise<number>; cancel: () => void } {
+  /**
+   * Queues a waiter; `woken` resolves to 0 when it is woken. `wasWoken` counts where a signal comes right behind:
+   * nobody else was woken in its place.
+   */
+  wait(
+    bitset: number,
+    tid = 0,
+  ): { woken: Promise<number>; cancel: () => void; wasWoken: () => boolean } {
+    let wasWoken = false;
     const waiter: Waiter = { bitset, tid, queue: undefined, wake: () => undefined };
     const woken = new Promise<number>((resolve) => {
       waiter.wake = () => {
+        wasWoken = true;
         resolve(0);
       };
     });
@@ -40,6 +48,7 @@ export class FutexQueue {
       cancel: () => {
         waiter.queue?.remove(waiter);
       },
+      wasWoken: () => wasWoken,
     };
   }
 
