@@ -8,6 +8,8 @@ import type { Task } from '../task/task.js';
 import type { SyscallRow } from './row.js';
 
 const NGROUPS_MAX = 65536;
+/** Groups kept for a thread: it is the host's memory that they take. */
+const MAX_GROUPS = 1024;
 /** An id argument of -1 leaves the id as it is. */
 const UNCHANGED = 0xffffffff;
 const CAPABILITY_VERSION_1 = 0x19980330;
@@ -102,6 +104,7 @@ function sysSetgroups(task: Task, args: Registers): number {
   const size = args.argumentInt(0);
   if (!isPrivileged(task.credentials)) return -Errno.EPERM;
   if (size < 0 || size > NGROUPS_MAX) return -Errno.EINVAL;
+  if (size > MAX_GROUPS) return -Errno.ENOMEM;
   const groups = new Uint32Array(size);
   if (!task.mm.read(args.argument(1), new Uint8Array(groups.buffer))) return -Errno.EFAULT;
   task.credentials = { ...task.credentials, groups: [...groups].sort((a, b) => a - b) };

@@ -15,8 +15,6 @@ const SIGEVENT_SIZE = 64;
 const SIGEV_SIGNAL = 0;
 const SIGEV_NONE = 1;
 const SIGEV_THREAD_ID = 4;
-/** RLIMIT_SIGPENDING bounds them on Linux. */
-const MAX_TIMERS = 4096;
 const ITIMER_REAL = 0;
 const ZERO: Timespec = { seconds: 0, nanoseconds: 0 };
 
@@ -62,13 +60,13 @@ function sysTimerCreate(task: Task, args: Registers): number {
   const { timers } = task.process;
   const clock = timerClock(task, args.argumentInt(0));
   if (typeof clock === 'number') return clock;
-  if (timers.posix.size >= MAX_TIMERS) return -Errno.EAGAIN;
+  if (!timers.hasRoom) return -Errno.EAGAIN;
   const id = timers.nextId();
   const event = readEvent(task, args.argument(1), id);
   if (typeof event === 'number') return event;
   const word = new Uint8Array(Int32Array.of(id).buffer);
   if (task.mm.write(args.argument(2), word) !== 0) return -Errno.EFAULT;
-  timers.posix.set(id, new PosixTimer(task.process, id, clock, event));
+  timers.add(new PosixTimer(task.process, id, clock, event));
   return 0;
 }
 
@@ -89,7 +87,7 @@ function readEvent(task: Task, address: number, id: number): TimerEvent | number
 }
 
 function posixTimer(task: Task, args: Registers): PosixTimer | undefined {
-  return task.process.timers.posix.get(args.argumentInt(0));
+  return task.process.timers.get(args.argumentInt(0));
 }
 
 /** `struct itimerspec`. */
@@ -133,8 +131,7 @@ function sysTimerGetoverrun(task: Task, args: Registers): number {
 function sysTimerDelete(task: Task, args: Registers): number {
   const found = posixTimer(task, args);
   if (found === undefined) return -Errno.EINVAL;
-  found.timer.disarm();
-  task.process.timers.posix.delete(found.id);
+  task.process.timers.delete(found);
   return 0;
 }
 

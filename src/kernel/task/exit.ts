@@ -41,6 +41,7 @@ export function endTask(task: Task): void {
   } catch (error) {
     kernel.reportDefect('a thread was not cleaned up', error);
   }
+  task.pending.close();
   process.tasks.delete(task);
   if (task.tid !== process.pid) kernel.tasks.delete(task.tid);
   if (process.tasks.size === 0) endProcess(process, task);
@@ -53,6 +54,10 @@ export function endTask(task: Task): void {
 function endProcess(process: Process, last: Task): void {
   process.exitStatus ??= last.ending ?? { code: 0 };
   process.timers.dispose();
+  process.pending.close();
+  // A descriptor may keep the process long after.
+  process.argv = [];
+  process.env = [];
   process.isZombie = true;
   const groups = groupsLinkedBy(process);
   for (const child of [...process.children]) orphan(process, child);

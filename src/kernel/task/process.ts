@@ -3,6 +3,7 @@ import { Poll } from '../abi/poll.js';
 import { CLD } from '../abi/wait.js';
 import { SA_NOCLDSTOP, SIGNAL_COUNT, SiCode, Signo } from '../abi/signal.js';
 import { defaultAction } from '../signal/default-action.js';
+import { KernelMemory } from '../fs/kernel-memory.js';
 import type { Location } from '../fs/location.js';
 import { WaitQueue } from '../fs/wait-queue.js';
 import type { Kernel } from '../kernel.js';
@@ -56,7 +57,7 @@ export class Process {
   limits = new ResourceLimits();
   actions = new SignalActions();
   /** Signals sent to the process: any of its threads may take them. */
-  readonly pending = new PendingSignals();
+  readonly pending: PendingSignals;
   /** Woken, as readable, when the process becomes a zombie: for pidfd_open(2). */
   readonly ends = new WaitQueue();
   /** Woken as a signal is queued for the process or one of its threads, for signalfd(2). */
@@ -70,7 +71,7 @@ export class Process {
   /** Bytes, as of the last execve(2) and the end. */
   peakResident = 0;
   readonly startTime = performance.now();
-  readonly timers: ProcessTimers = new ProcessTimers(this);
+  readonly timers: ProcessTimers;
   /** prctl(PR_SET_NO_NEW_PRIVS). */
   noNewPrivileges = false;
   /** Stopped by this signal until SIGCONT or SIGKILL; 0: not stopped. */
@@ -91,6 +92,8 @@ export class Process {
     parent?: Process,
   ) {
     this.parent = parent;
+    this.pending = new PendingSignals(KernelMemory.of(kernel.memory));
+    this.timers = new ProcessTimers(this);
     this.processGroup = parent?.processGroup ?? pid;
     this.session = parent?.session ?? pid;
     parent?.children.add(this);

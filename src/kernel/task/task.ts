@@ -4,6 +4,7 @@ import { Errno } from '../abi/errno.js';
 import { Poll } from '../abi/poll.js';
 import { SIGNAL_COUNT, Signo, SiCode } from '../abi/signal.js';
 import type { FdTable } from '../fs/fd-table.js';
+import { KernelMemory } from '../fs/kernel-memory.js';
 import type { FsContext } from '../fs/fs-context.js';
 import type { GuestContext } from '../guest.js';
 import type { Kernel } from '../kernel.js';
@@ -50,7 +51,7 @@ export class Task {
   /** The mask to go back to when a signal has been delivered: rt_sigsuspend(2), ppoll(2). */
   savedMask: SignalSet | undefined;
   /** Signals sent to this thread alone. */
-  readonly pending = new PendingSignals();
+  readonly pending: PendingSignals;
   alternateStack: AlternateStack = NO_ALTERNATE_STACK;
   /** An asynchronous switch is under way: the thread runs in the guest while others run here. */
   inGuest = false;
@@ -79,6 +80,7 @@ export class Task {
   ) {
     this.kernel = parts.kernel;
     this.process = parts.process;
+    this.pending = new PendingSignals(KernelMemory.of(parts.kernel.memory));
     this.context = parts.context;
     this.mm = parts.mm;
     this.files = parts.files;

@@ -1,5 +1,6 @@
 /** The timers of a process: setitimer(2) and timer_create(2). */
 import { SiCode, Signo } from '../abi/signal.js';
+import { KernelMemory } from '../fs/kernel-memory.js';
 import type { Process } from '../task/process.js';
 import type { Task } from '../task/task.js';
 import { IntervalTimer } from './interval-timer.js';
@@ -14,6 +15,10 @@ export interface TimerEvent {
   readonly thread: Task | undefined;
 }
 
+/** RLIMIT_SIGPENDING bounds them on Linux. */
+const MAX_TIMERS = 4096;
+/** Bytes of the host's that one takes. */
+const TIMER_SIZE = 768;
 /** Overruns are counted up to here: an int holds them. */
 const DELAYTIMER_MAX = 0x7fffffff;
 
@@ -62,16 +67,39 @@ export type IntervalTimers = readonly [IntervalTimer, IntervalTimer, IntervalTim
 
 export class ProcessTimers {
   readonly interval: IntervalTimers;
-  readonly posix = new Map<number, PosixTimer>();
+  /** Those of timer_create(2), by id. */
+  readonly #posix = new Map<number, PosixTimer>();
+  readonly #kernelMemory: KernelMemory;
   #lastId = -1;
 
   constructor(process: Process) {
     const clock = processCpuClock(process);
+    this.#kernelMemory = KernelMemory.of(process.kernel.memory);
     this.interval = [
       new IntervalTimer(sender(process, Signo.SIGALRM)),
       new IntervalTimer(sender(process, Signo.SIGVTALRM), clock),
       new IntervalTimer(sender(process, Signo.SIGPROF), clock),
     ];
+  }
+
+  get(id: number): PosixTimer | undefined {
+    return this.#posix.get(id);
+  }
+
+  /** There may be one timer more. */
+  get hasRoom(): boolean {
+    const { held, limit } = this.#kernelMemory;
+    return this.#posix.size < MAX_TIMERS && held + TIMER_SIZE <= limit;
+  }
+
+  add(timer: PosixTimer): void {
+    this.#kernelMemory.take(TIMER_SIZE);
+    this.#posix.set(timer.id, timer);
+  }
+
+  delete({ timer, id }: PosixTimer): void {
+    timer.disarm();
+    if (this.#posix.delete(id)) this.#kernelMemory.give(TIMER_SIZE);
   }
 
   /** The lowest id that no timer has had since execve(2). */
@@ -81,8 +109,7 @@ export class ProcessTimers {
 
   /** execve(2) and the end of the process delete timers; interval timers go on through execve(2). */
   deletePosix(): void {
-    for (const { timer } of this.posix.values()) timer.disarm();
-    this.posix.clear();
+    for (const timer of [...this.#posix.values()]) this.delete(timer);
     this.#lastId = -1;
   }
 
