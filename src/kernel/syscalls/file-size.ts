@@ -9,6 +9,7 @@ import { Walk } from '../fs/path-walk.js';
 import { mayAccess } from '../fs/permission.js';
 import { RegularInode } from '../fs/regular-inode.js';
 import type { Task } from '../task/task.js';
+import { checkNewSize } from './file-size-limit.js';
 import { usableFile } from './file-descriptor-argument.js';
 import { readPath, scratchRecord, statPath } from './path-argument.js';
 import type { SyscallRow } from './row.js';
@@ -54,7 +55,8 @@ function sysTruncate(task: Task, args: Registers): number {
   if (size > MAX_FILE_SIZE) {
     return -Errno.EFBIG;
   }
-  return modified(walk.location.dentry, inode.truncate(size));
+  const error = checkNewSize(task, inode, size);
+  return error < 0 ? error : modified(walk.location.dentry, inode.truncate(size));
 }
 
 function sysFtruncate(task: Task, args: Registers): number {
@@ -69,7 +71,11 @@ function sysFtruncate(task: Task, args: Registers): number {
   if (!file.writable) {
     return -Errno.EINVAL;
   }
-  return size > MAX_FILE_SIZE ? -Errno.EFBIG : modified(file.location?.dentry, file.truncate(size));
+  if (size > MAX_FILE_SIZE) {
+    return -Errno.EFBIG;
+  }
+  const error = checkNewSize(task, file.inode, size);
+  return error < 0 ? error : modified(file.location?.dentry, file.truncate(size));
 }
 
 /** Tells of a change that succeeded. */
@@ -108,6 +114,10 @@ function sysFallocate(task: Task, args: Registers): number {
     return modified(file.location?.dentry, inode.punchHole(offset, length));
   }
   const grows = (mode & FALLOC_FL_KEEP_SIZE) === 0 && offset + length > inode.size;
+  const error = grows ? checkNewSize(task, inode, offset + length) : 0;
+  if (error < 0) {
+    return error;
+  }
   return modified(file.location?.dentry, grows ? file.truncate(offset + length) : 0);
 }
 

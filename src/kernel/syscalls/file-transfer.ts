@@ -7,6 +7,7 @@ import { Signo } from '../abi/signal.js';
 import { notifyPlace } from '../fs/inotify/notify.js';
 import type { OpenFile } from '../fs/open-file.js';
 import type { Task } from '../task/task.js';
+import { writableLength } from './file-size-limit.js';
 import { lengthOf, moveSlices, type Segment, SLICE } from './file-slices.js';
 import { waitForFile } from './file-wait.js';
 import type { SyscallResult } from './row.js';
@@ -61,9 +62,13 @@ export function writeFrom(
   length: number,
   offset: number,
 ): number {
+  const allowed = writableLength(task, file, length, offset);
+  if (allowed < 0) {
+    return allowed;
+  }
   let done = 0;
   do {
-    const wanted = Math.min(length - done, chunk.length);
+    const wanted = Math.min(allowed - done, chunk.length);
     const copied = task.mm.copyIn(address + done, chunkOf(wanted));
     if (copied === 0 && wanted > 0) {
       return done > 0 ? done : -Errno.EFAULT;
@@ -79,7 +84,7 @@ export function writeFrom(
     if (count < wanted) {
       return done;
     }
-  } while (done < length);
+  } while (done < allowed);
   return done;
 }
 

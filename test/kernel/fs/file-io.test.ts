@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileRows } from '../../../src/kernel/syscalls/file-families.js';
+import { Rlimit } from '../../../src/kernel/task/resource-limits.js';
 import { Guest, HostTree, MEMORY_SIZE, MEMORY_START, WILD } from './guest.js';
 
 let host: HostTree;
@@ -33,6 +34,18 @@ describe('errors', () => {
     }
     expect(guest.call('lseek', place, 0, 0)).toBe('EBADF');
     expect(guest.ok('fstat', place, MEMORY_START)).toBe(0);
+  });
+
+  test('of a file that would be larger than RLIMIT_FSIZE allows', () => {
+    const fd = guest.ok('open', '/file', 2, 0);
+    guest.task.process.limits.set(Rlimit.Fsize, { soft: 1500, hard: Infinity });
+    expect(guest.ok('pwrite64', fd, MEMORY_START, 100, 1450)).toBe(50);
+    expect(guest.call('pwrite64', fd, MEMORY_START, 100, 1500)).toBe('EFBIG');
+    expect(guest.call('ftruncate', fd, 1501)).toBe('EFBIG');
+    expect(guest.call('truncate', '/file', 1501)).toBe('EFBIG');
+    expect(guest.call('fallocate', fd, 0, 1000, 1000)).toBe('EFBIG');
+    guest.task.process.limits.set(Rlimit.Fsize, { soft: 10, hard: Infinity });
+    expect(guest.ok('ftruncate', fd, 1400)).toBe(0);
   });
 
   test('of directories', () => {
