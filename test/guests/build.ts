@@ -48,7 +48,7 @@ const RECIPES = {
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
   threads: { sources: ['threads.c'], flags: ['-O1', '-pthread', ...STATIC] },
-  task_edges: { sources: ['task_edges.c'], flags: ['-O2', '-pthread'] },
+  task_edges: { sources: ['task_edges.c'], flags: ['-O1', '-pthread', ...STATIC] },
   timers: { sources: ['timers.c'], flags: ['-O1', ...STATIC] },
   unix_sockets: { sources: ['unix_sockets.c'], flags: ['-O1', ...STATIC] },
   wild: bare('wild'),

@@ -1,6 +1,5 @@
 /* What becomes of tasks in the middle of things: killed in vfork, stopped and killed, limits and signals on
  * the way. */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
