@@ -153,11 +153,11 @@ export class ResidentPages {
 
   #protectForFork(run: PageRun): void {
     if (!run.owned || run.writeProtected) return;
-    run.writeProtected = true;
     const access = effectiveAccess(run.access, true);
-    if (access === run.access) return;
+    // Recorded only once it is so: a page that can still be written must not be shared.
+    if (access !== run.access) this.#translate({ ...run, access });
     run.access = access;
-    this.#translate(run);
+    run.writeProtected = true;
   }
 
   /** Takes over a copy of another's run, with references of its own. It lies behind all that are here. */

@@ -9,25 +9,25 @@ import type { SyscallResult } from './row.js';
 
 const ANY = 0xffffffff;
 
-/** `timeout` in milliseconds, `Infinity` for none, 0 to give up at once, or -errno. */
+/** `timeout` in milliseconds, `Infinity` for none, or -errno; `undefined`: to be had at once or not at all. */
 export function lockPi(
   task: Task,
   queue: FutexQueue,
   address: number,
-  timeout: number,
+  timeout: number | undefined,
 ): SyscallResult {
-  if (timeout < 0) return timeout;
+  if (timeout !== undefined && timeout < 0) return timeout;
   const before = updateFutexWord(task.mm, address, (value) => {
     const owner = value & FUTEX_TID_MASK;
     if (owner === 0) return (value & FUTEX_OWNER_DIED) | waitersBit(queue) | task.tid;
-    if (owner === task.tid || timeout === 0) return undefined;
+    if (owner === task.tid || timeout === undefined) return undefined;
     return value | FUTEX_WAITERS;
   });
   if (before < 0) return before;
   const owner = before & FUTEX_TID_MASK;
   if (owner === 0) return 0;
   if (owner === task.tid) return -Errno.EDEADLK;
-  if (timeout === 0) return -Errno.EAGAIN;
+  if (timeout === undefined) return -Errno.EAGAIN;
   if (!task.kernel.tasks.has(owner)) return -Errno.ESRCH;
   return waitForLock(task, queue, address, timeout);
 }

@@ -66,7 +66,7 @@ function sysFutex(task: Task, args: Registers): SyscallResult {
     case FUTEX_LOCK_PI2:
       return lockPi(task, queue, address, readTimeout(task, args.argument(3), clock));
     case FUTEX_TRYLOCK_PI:
-      return lockPi(task, queue, address, 0);
+      return lockPi(task, queue, address, undefined);
     case FUTEX_UNLOCK_PI:
       return unlockPi(task, queue, address);
     default:
