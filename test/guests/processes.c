@@ -245,6 +245,7 @@ static void orphans(void) {
   if (middle == 0) {
     pid_t top = getppid();
     if (fork() == 0) {
+      handled = 0;
       handle(SIGUSR2, 0);
       prctl(PR_SET_PDEATHSIG, SIGUSR2);
       if (write(ready[1], &byte, 1) != 1)
