@@ -142,7 +142,15 @@ export class HostStdio extends OpenFile {
   }
 
   override stat(out: StatRecord): number {
-    return this.node?.stat(out) ?? hostFiles.statFd(this.hostFd, out.bytes);
+    if (this.node !== undefined) {
+      return this.node.stat(out);
+    }
+    const result = hostFiles.statFd(this.hostFd, out.bytes);
+    // No socket call works on it: a program that is told of a socket, as libuv is, would give it up.
+    if ((out.mode & Mode.S_IFMT) === Mode.S_IFSOCK) {
+      out.mode = (out.mode & ~Mode.S_IFMT) | Mode.S_IFIFO;
+    }
+    return result;
   }
 
   override truncate(size: number): number {

@@ -218,7 +218,7 @@ exec 6<&0 < saved; read -r line; exec 0<&6 6<&-; echo "restored: $line"
 set -o noclobber; (echo again > saved) 2>/dev/null; echo "noclobber: $?"; set +o noclobber
 (exec -a renamed bash -c 'echo $0'); eval 'echo "eval $((1 + 1))"'; . /dev/stdin <<< 'echo sourced'
 export -f section; bash -c 'section exported function'
-[ -t 0 ] || echo 'no terminal'; [ -p /dev/stdin ] && echo 'a pipe'
+[ -t 0 ] || echo 'no terminal'
 test saved -nt /etc/passwd && echo newer; [ tree -ef ./tree/../tree ] && echo 'the same file'
 (flock -n 9 && echo locked && (flock -n 8 || echo refused) 8> lock) 9> lock
 
