@@ -222,7 +222,7 @@ def session(leader, follower):
 def shell():
     pid, leader = pty.fork()
     if pid == 0:
-        script = "test -t 0 && echo tty; read line; echo got $line; sleep 10"
+        script = "test -t 0 && echo tty; read line; echo got $line; read rest"
         os.execv("/bin/sh", ["sh", "-c", script])
     output = b""
     os.write(leader, b"line\n")
