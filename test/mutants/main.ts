@@ -14,20 +14,22 @@ import { Tree, type Run } from './tree.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const SECONDS = 1800;
+const SECONDS = { 'this host': 240, 'kvm-amd': 900, 'kvm-intel': 2400 } as const;
 const VITEST = 'node_modules/vitest/vitest.mjs';
 
 function runTests(tree: Tree, lane: Lane, tests: readonly string[]): Run {
-  if (lane === 'this host') return tree.run(SECONDS, 'node', VITEST, 'run', '--bail=1', ...tests);
+  const seconds = SECONDS[lane];
+  if (lane === 'this host') return tree.run(seconds, 'node', VITEST, 'run', '--bail=1', ...tests);
   const command = `node ${VITEST} run --bail=1 ${tests.join(' ')}`;
   const tsx = 'node_modules/tsx/dist/cli.mjs';
-  return tree.run(SECONDS, 'node', tsx, `test/lanes/${lane}.ts`, '--', command);
+  return tree.run(seconds, 'node', tsx, `test/lanes/${lane}.ts`, '--', command);
 }
 
 /** What saw the defect, from the output of a run that failed. */
-function catcher(output: string): string {
+function catcher({ late, output }: Run): string {
   const test = /^ *FAIL +(.*)$/m.exec(output)?.[1];
   if (test !== undefined) return test;
+  if (late) return 'the end of its time';
   if (/self-test(?! passed)/.test(output)) return 'the self-test';
   if (/Error: .*(exited|terminated)|Unhandled/.test(output)) return "the end of a test's process";
   return `the run: ${output.trim().split('\n').at(-1) ?? ''}`;
@@ -46,9 +48,9 @@ function checkBaseline(tree: Tree, mutants: readonly Mutant[]): void {
 
 function judge(tree: Tree, mutant: Mutant): string | undefined {
   tree.breakBy(mutant);
-  const { ok, output } = runTests(tree, mutant.lane, mutant.tests);
+  const run = runTests(tree, mutant.lane, mutant.tests);
   tree.mend();
-  return ok ? undefined : catcher(output);
+  return run.ok ? undefined : catcher(run);
 }
 
 const { values, positionals } = parseArgs({

@@ -9,8 +9,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** Not git's, but slow to make anew. */
 const KEPT = ['node_modules', 'build', '.cache/code', '.cache/guests'];
 
+/** Exit status of timeout(1). */
+const TIMED_OUT = 124;
+
 export interface Run {
   readonly ok: boolean;
+  readonly late: boolean;
   readonly output: string;
 }
 
@@ -67,15 +71,16 @@ export class Tree {
   }
 
   run(seconds: number, command: string, ...args: readonly string[]): Run {
-    const { status, stdout, stderr } = spawnSync(command, args, {
+    // timeout(1) ends the processes of the tests, too.
+    const limited = ['--kill-after=10', String(seconds), command, ...args];
+    const { status, stdout, stderr } = spawnSync('timeout', limited, {
       cwd: this.folder,
       encoding: 'utf8',
-      timeout: seconds * 1000,
       maxBuffer: 1 << 28,
       // Both platforms' suites of the contract bear one name; a mutant is of one platform.
       env: { ...process.env, CI: 'true', NO_COLOR: '1', RINGFENCE_TEST_PLATFORM: 'kvm' },
     });
-    return { ok: status === 0, output: stdout + stderr };
+    return { ok: status === 0, late: status === TIMED_OUT, output: stdout + stderr };
   }
 
   #mustRun(command: string, ...args: readonly string[]): void {
