@@ -1,9 +1,9 @@
 /**
- * Prints docs/system-calls.md from the system call table of the built package; with --check compares the two, so
+ * Prints docs/system-calls.md from the system call table of src/; with --check compares the two, so
  * that the document cannot tell of another table than the one that answers.
  */
 import { readFileSync } from 'node:fs';
-import { rows } from '../dist/kernel/syscalls/table.js';
+import { rows } from '../src/kernel/syscalls/table.ts';
 
 const DOCUMENT = new URL('../docs/system-calls.md', import.meta.url);
 

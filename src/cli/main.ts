@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-import { reportFailure } from './failure.js';
-import { runCommandLine } from './program.js';
+import { join } from 'node:path';
+import { loadBundle } from '../bundle/bundle.js';
 
+if (process.env.RINGFENCE_DEBUG) process.setSourceMapsEnabled(true);
 // A guest may still hold the event loop open by a read of standard input that nobody will answer.
-process.exit(await runCommandLine(process.argv.slice(2)).catch(reportFailure));
+void loadBundle(join(__dirname, '../bundle'), require)
+  .exports.commandLine()
+  .main(process.argv.slice(2))
+  .then((status) => process.exit(status));

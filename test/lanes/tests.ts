@@ -26,8 +26,8 @@ export RINGFENCE_TEST_PLATFORM=kvm
 found=$(cat /sys/module/${module}/parameters/${parameter})
 echo "lane: ${module}, ${parameter}=$found"
 [ "$found" = ${value} ] || { echo 'lane: the module did not take its parameter'; exit 1; }
-node dist/cli/main.js doctor || exit 1
-node dist/cli/main.js doctor --json | grep -q '"class": "hardware"' || {
+node dist/cli/main.cjs doctor || exit 1
+node dist/cli/main.cjs doctor --json | grep -q '"class": "hardware"' || {
   echo 'lane: the self-test did not find the hardware class'
   exit 1
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { platformOptions } from './platforms.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const CLI = join(ROOT, 'dist', 'cli', 'main.js');
+const CLI = join(ROOT, 'dist', 'cli', 'main.cjs');
 
 /** The environment of both sides: nothing of the tests' own reaches either. */
 export const ENVIRONMENT = {

@@ -1,0 +1,68 @@
+/**
+ * Builds what runs: all of src/ as one file, dist/bundle/ringfence.cjs, and the few lines that load it for the command
+ * line and for the library. Types are checked and declared by tsc.
+ */
+import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+const options = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  format: 'cjs',
+  packages: 'external',
+  legalComments: 'none',
+  outExtension: { '.js': '.cjs' },
+  logLevel: 'warning',
+};
+
+/** Exports of src/index.ts, by name. */
+async function libraryExports() {
+  const { metafile } = await build({
+    ...options,
+    entryPoints: ['src/index.ts'],
+    outdir: 'dist',
+    format: 'esm',
+    metafile: true,
+    write: false,
+  });
+  return Object.values(metafile.outputs)[0].exports.sort();
+}
+
+await build({
+  ...options,
+  stdin: {
+    contents: `
+      exports.library = () => require('./index.js');
+      exports.commandLine = () => require('./cli/command-line.js');`,
+    resolveDir: 'src',
+  },
+  outfile: 'dist/bundle/ringfence.cjs',
+  sourcemap: true,
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.url': 'bundleUrl' },
+  banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+});
+await build({
+  ...options,
+  entryPoints: ['src/cli/main.ts', 'src/bundle/library.ts', 'src/bundle/write-code-cache.ts'],
+  outbase: 'src',
+  outdir: 'dist',
+});
+chmodSync('dist/cli/main.cjs', 0o755);
+writeFileSync(
+  'dist/index.js',
+  `import { library } from './bundle/library.cjs';\n\nexport const {\n${(await libraryExports())
+    .map((name) => `  ${name},\n`)
+    .join('')}} = library;\n`,
+);
+
+// What earlier builds have left is not to be packed.
+const OURS = /\.d\.ts$|\.cjs(\.map)?$|^index\.js$|^ringfence\.code-cache$|^\.tsbuildinfo$/;
+for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
+  if (entry.isFile() && !OURS.test(entry.name)) rmSync(join(entry.parentPath, entry.name));
+}
