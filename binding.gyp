@@ -6,6 +6,7 @@
         "ring0/stub.S",
         "native/addon.cc",
         "native/context.c",
+        "native/doorway.c",
         "native/file_area.c",
         "native/guarded_memory.c",
         "native/guest_clock.c",

@@ -20,6 +20,10 @@ Napi::Object Constants(Napi::Env env) {
   constants.Set("maxVcpus", Napi::Number::New(env, RF_MAX_VCPUS));
   constants.Set("registersSize", Napi::Number::New(env, sizeof(rf_registers)));
   constants.Set("extendedStateSize", Napi::Number::New(env, RF_XSAVE_SIZE));
+  // A signed displacement of 32 bits reaches them: ring0/abi.h has them as 64.
+  constants.Set("doorwayJump", Napi::Number::New(env, static_cast<int32_t>(RF_VA_SYSTEM + RF_DOORWAY_JUMP)));
+  constants.Set("doorwayJumpPointer",
+                Napi::Number::New(env, static_cast<int32_t>(RF_VA_SYSTEM + RF_DOORWAY_JUMP_POINTER)));
   constants.Set("noMemory", Napi::Number::New(env, RF_ERROR_NO_MEMORY));
   return constants;
 }

@@ -74,9 +74,11 @@ uint32_t rf_machine_table_pages(const struct rf_machine *machine) { return rf_ta
 struct rf_vcpu *rf_machine_vcpu(const struct rf_machine *machine, unsigned id) { return machine->vcpus[id]; }
 
 enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf_context *context,
-                              const struct rf_space *space, struct rf_registers *registers, int32_t cpu,
+                              struct rf_space *space, struct rf_registers *registers, int32_t cpu,
                               uint32_t budget) {
   struct rf_vcpu *vcpu = machine->vcpus[id];
+  if (rf_space_enter(space, vcpu) < 0)
+    return RF_NO_TABLES;
   int status = rf_vcpu_load(vcpu, context);
   if (status < 0)
     return rf_fail(vcpu, status, 0);

@@ -48,6 +48,7 @@ enum rf_result {
   RF_FAILED = -1,        /* KVM refused or stopped: rf_vcpu_describe_failure says why */
   RF_BAD_REGISTERS = -2, /* a non-canonical FS or GS base */
   RF_NO_THREAD = -3,     /* the host gives no thread that could end the switch */
+  RF_NO_TABLES = -4,     /* no memory is left for page tables */
 };
 
 struct rf_machine;
@@ -87,9 +88,10 @@ void rf_machine_commit(struct rf_machine *machine, uint64_t gpa, uint64_t length
 
 int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id);
 struct rf_vcpu *rf_machine_vcpu(const struct rf_machine *machine, unsigned id);
-/* rf_vcpu_load and rf_vcpu_run; with a `budget` in microseconds the run ends soon after it. */
+/* rf_space_enter, rf_vcpu_load and rf_vcpu_run; with a `budget` in microseconds the run ends soon after it.
+ */
 enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf_context *context,
-                              const struct rf_space *space, struct rf_registers *registers, int32_t cpu,
+                              struct rf_space *space, struct rf_registers *registers, int32_t cpu,
                               uint32_t budget);
 /* Every vCPU forgets which context ran last, and those that run are forced out. */
 void rf_machine_preempt_all(struct rf_machine *machine);
@@ -124,6 +126,8 @@ int32_t rf_context_cpu(const struct rf_context *context);
 int rf_context_get_xsave(struct rf_context *context, void *xsave);
 int rf_context_set_xsave(struct rf_context *context, const void *xsave);
 
+/* Makes the space ready to run on the vCPU: 0, or -ENOMEM. On the machine's own thread. */
+int rf_space_enter(struct rf_space *space, const struct rf_vcpu *vcpu);
 struct rf_space *rf_space_new(struct rf_machine *machine);
 void rf_space_delete(struct rf_space *space);
 /* For a space whose machine is closed: leaves its tables alone. */

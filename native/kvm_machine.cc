@@ -176,7 +176,9 @@ Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
   runner.job.space = Space::Unwrap(info[2].As<Napi::Object>())->space();
   memcpy(&runner.job.registers, RegistersArgument(info[3]), sizeof(rf_registers));
   runner.job.cpu = info[4].As<Napi::Number>().Int32Value();
-  int status = rf_vcpu_load(vcpu, runner.job.context);
+  int status = rf_space_enter(runner.job.space, vcpu);
+  if (status == 0)
+    status = rf_vcpu_load(vcpu, runner.job.context);
   if (status < 0)
     return Status(info, status);
   if (!runner.thread)

@@ -37,7 +37,7 @@ public:
 private:
   struct Job {
     rf_context *context;
-    const rf_space *space;
+    rf_space *space;
     int32_t cpu;
     rf_registers registers;
     rf_result result;
@@ -105,7 +105,7 @@ public:
   explicit Space(const Napi::CallbackInfo &info);
   ~Space() override { ReleaseTables(); }
 
-  const rf_space *space() const { return space_; }
+  rf_space *space() const { return space_; }
 
 private:
   // map(address, gpa, length, access), unmap(address, length): 0 or a negative errno.

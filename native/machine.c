@@ -125,7 +125,6 @@ int rf_machine_create(struct rf_machine *machine, const char *device, const char
   machine->run_size = (size_t)run_size;
   STEP("system pages", map_system_memory(machine));
   STEP("page-table pool", rf_table_pool_create(&machine->tables));
-  STEP("system mappings", rf_map_system_pages(machine));
   return 0;
 }
 

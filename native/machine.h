@@ -44,7 +44,6 @@ struct rf_machine {
   struct rf_backing memory;
   struct rf_file_area files;
   struct rf_table_pool tables;
-  uint64_t kernel_entry; /* PML4 entry 511 of every address space */
   struct rf_cpuid cpuid;
   struct rf_vcpu *_Atomic vcpus[RF_MAX_VCPUS]; /* filled as they are made; the watchdog reads them */
   struct rf_watchdog watchdog;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../ring0/abi.h"
+#include "vcpu.h"
 
 #define PTE_PRESENT (1ull << 0)
 #define PTE_WRITE (1ull << 1)
@@ -25,7 +26,9 @@
 /* Beyond this many separate ranges, flushing everything is cheaper. */
 #define FLUSH_RANGES 8
 
+/* What a change of entries leaves to be done, and the space whose entries they are. */
 struct flush {
+  const struct rf_space *space;
   struct {
     uint64_t gpa, length;
   } ranges[FLUSH_RANGES];
@@ -50,6 +53,18 @@ static uint64_t leaf_flags(unsigned access, unsigned level) {
 
 static uint64_t exchange(uint64_t *entry, uint64_t value) {
   return __atomic_exchange_n(entry, value, __ATOMIC_SEQ_CST);
+}
+
+/* The same for an entry that other roots may have, too. */
+static uint64_t exchange_all(const struct flush *flush, uint64_t *entry, unsigned level, uint64_t value) {
+  const struct rf_space *space = flush->space;
+  for (unsigned vcpu = 0; level == TOP_LEVEL && vcpu < RF_MAX_VCPUS; vcpu++) {
+    uint64_t root = space->roots[vcpu];
+    if (root && root != space->root)
+      exchange(&rf_table_entries(&space->machine->tables, root)[(uintptr_t)entry / sizeof(*entry) % 512],
+               value);
+  }
+  return exchange(entry, value);
 }
 
 /*
@@ -119,7 +134,7 @@ static uint64_t table_below(struct rf_machine *machine, struct flush *flush, uin
   } else {
     machine->tables.live[rf_table_index(table)]++;
   }
-  old = exchange(entry, below | TABLE_FLAGS);
+  old = exchange_all(flush, entry, level, below | TABLE_FLAGS);
   if (old & PTE_PRESENT)
     note_stale(flush, old, level);
   return below;
@@ -198,7 +213,7 @@ static int unmap_level(struct rf_machine *machine, struct flush *flush, uint64_t
     uint64_t old = *entry;
     if (old & PTE_PRESENT) {
       if (part == span) {
-        old = exchange(entry, 0);
+        old = exchange_all(flush, entry, level, 0);
         (*live)--;
         if (is_leaf(old, level))
           note_stale(flush, old, level);
@@ -212,7 +227,7 @@ static int unmap_level(struct rf_machine *machine, struct flush *flush, uint64_t
         if (status < 0)
           return status;
         if (machine->tables.live[rf_table_index(below)] == 0) {
-          exchange(entry, 0);
+          exchange_all(flush, entry, level, 0);
           (*live)--;
           rf_table_free(machine, below);
         }
@@ -225,15 +240,37 @@ static int unmap_level(struct rf_machine *machine, struct flush *flush, uint64_t
 }
 
 int rf_space_create(struct rf_space *space, struct rf_machine *machine) {
+  memset(space, 0, sizeof(*space));
   space->machine = machine;
   space->root = rf_table_allocate(machine);
-  if (space->root == 0)
-    return -ENOMEM;
-  rf_table_entries(&machine->tables, space->root)[KERNEL_INDEX] = machine->kernel_entry;
+  return space->root == 0 ? -ENOMEM : 0;
+}
+
+int rf_space_enter(struct rf_space *space, const struct rf_vcpu *vcpu) {
+  uint64_t *root = &space->roots[vcpu->id];
+  if (*root)
+    return 0;
+  uint64_t *entries = rf_table_entries(&space->machine->tables, space->root);
+  if (!(entries[KERNEL_INDEX] & PTE_PRESENT)) {
+    *root = space->root;
+  } else {
+    uint64_t copy = rf_table_allocate(space->machine);
+    if (copy == 0)
+      return -ENOMEM;
+    *root = copy;
+    memcpy(rf_table_entries(&space->machine->tables, copy), entries, RF_PAGE_SIZE);
+    entries = rf_table_entries(&space->machine->tables, copy);
+  }
+  exchange(&entries[KERNEL_INDEX], vcpu->system_entry);
   return 0;
 }
 
 void rf_space_release(struct rf_space *space) {
+  for (unsigned vcpu = 0; vcpu < RF_MAX_VCPUS; vcpu++) {
+    if (space->root && space->roots[vcpu] && space->roots[vcpu] != space->root)
+      rf_table_free(space->machine, space->roots[vcpu]);
+    space->roots[vcpu] = 0;
+  }
   if (space->root)
     free_table(space->machine, NULL, space->root, TOP_LEVEL);
   space->root = 0;
@@ -259,7 +296,7 @@ void rf_space_delete(struct rf_space *space) {
 }
 
 int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_t length, unsigned access) {
-  struct flush flush = {0};
+  struct flush flush = {.space = space};
   int status = map_level(space->machine, &flush, space->root, TOP_LEVEL, address, gpa, length, access);
   /* Not half of it: the caller gives the memory to others. What this cannot split, the other did not reach.
    */
@@ -270,7 +307,7 @@ int rf_space_map(struct rf_space *space, uint64_t address, uint64_t gpa, uint64_
 }
 
 int rf_space_unmap(struct rf_space *space, uint64_t address, uint64_t length) {
-  struct flush flush = {0};
+  struct flush flush = {.space = space};
   int status = unmap_level(space->machine, &flush, space->root, TOP_LEVEL, address, length);
   int flushed = finish(space->machine, &flush);
   return flushed < 0 ? flushed : status;
@@ -326,7 +363,10 @@ static uint32_t count_tables(const struct rf_machine *machine, uint64_t table, u
 }
 
 uint32_t rf_space_table_pages(const struct rf_space *space) {
-  return space->root ? count_tables(space->machine, space->root, TOP_LEVEL) : 0;
+  uint32_t copies = 0;
+  for (unsigned vcpu = 0; vcpu < RF_MAX_VCPUS; vcpu++)
+    copies += space->roots[vcpu] != 0 && space->roots[vcpu] != space->root;
+  return space->root ? copies + count_tables(space->machine, space->root, TOP_LEVEL) : 0;
 }
 
 static int map_system_page(struct rf_machine *machine, uint64_t table, uint64_t va, uint64_t gpa,
@@ -354,19 +394,31 @@ static uint64_t system_page_flags(unsigned page) {
     return 0;
   case RF_PAGE_IDT:
     return PTE_NX;
+  case RF_PAGE_MAILBOX:
+    return PTE_NX | PTE_WRITE | PTE_USER;
   default:
     return PTE_NX | PTE_WRITE;
   }
 }
 
-int rf_map_system_pages(struct rf_machine *machine) {
+/* A page of the system region, from the physical page of that index. */
+static int map_page(struct rf_machine *machine, uint64_t table, unsigned page, unsigned from) {
+  return map_system_page(machine, table, RF_VA_SYSTEM + page * RF_PAGE_SIZE,
+                         RF_GPA_SYSTEM + from * RF_PAGE_SIZE, system_page_flags(page));
+}
+
+int rf_map_system_pages(struct rf_machine *machine, unsigned vcpu, uint64_t *entry) {
+  unsigned own = RF_PAGE_VCPU + vcpu * RF_VCPU_PAGES;
   uint64_t table = rf_table_allocate(machine);
-  if (table == 0)
-    return -ENOMEM;
-  int status = 0;
-  for (unsigned page = 0; page < RF_SYSTEM_PAGES && status == 0; page++)
-    status = map_system_page(machine, table, RF_VA_SYSTEM + page * RF_PAGE_SIZE,
-                             RF_GPA_SYSTEM + page * RF_PAGE_SIZE, system_page_flags(page));
-  machine->kernel_entry = table | TABLE_FLAGS;
+  int status = table == 0 ? -ENOMEM : 0;
+  for (unsigned page = 0; page < RF_PAGE_MAILBOX && status == 0; page++)
+    status = map_page(machine, table, page, page);
+  for (unsigned page = own; page < own + RF_VCPU_PAGES && status == 0; page++)
+    status = map_page(machine, table, page, page);
+  if (status == 0)
+    status = map_page(machine, table, RF_PAGE_MAILBOX, own + RF_VCPU_MAILBOX);
+  if (status == 0)
+    status = map_page(machine, table, RF_PAGE_MAILBOX_KERNEL, own + RF_VCPU_MAILBOX);
+  *entry = table | TABLE_FLAGS;
   return status;
 }

@@ -19,6 +19,11 @@
 struct rf_space {
   struct rf_machine *machine;
   uint64_t root; /* guest-physical address of the PML4, 0 once released */
+  /*
+   * PML4 of each vCPU that it has run on, or 0. They differ in entry 511, where a vCPU sees its own system
+   * pages, and are kept in step with `root`, which is the first vCPU's.
+   */
+  uint64_t roots[RF_MAX_VCPUS];
 };
 
 int rf_space_create(struct rf_space *space, struct rf_machine *machine);
@@ -34,7 +39,7 @@ uint8_t *rf_space_translate(const struct rf_space *space, uint64_t address, unsi
 /* Whether the entries as they are now let the guest access `address` so. From any thread. */
 bool rf_space_permits(const struct rf_space *space, uint64_t address, unsigned access);
 
-/* Fills the machine's entry 511: the system pages, shared by every address space. */
-int rf_map_system_pages(struct rf_machine *machine);
+/* Makes tables of the system pages as the vCPU sees them; `entry` becomes its entry 511. */
+int rf_map_system_pages(struct rf_machine *machine, unsigned vcpu, uint64_t *entry);
 
 #endif

@@ -123,6 +123,8 @@ int rf_self_test(struct rf_machine *machine, struct rf_vcpu *vcpu, const char **
   status = rf_space_map(&space, CODE_ADDRESS, rf_machine_test_page_gpa(), RF_PAGE_SIZE,
                         RF_ACCESS_READ | RF_ACCESS_EXECUTE);
   if (status == 0)
+    status = rf_space_enter(&space, vcpu);
+  if (status == 0)
     status = run_both(vcpu, context, &space, stage);
   rf_context_detach(context);
   rf_space_release(&space);

@@ -8,9 +8,24 @@
 #include "../ring0/abi.h"
 
 extern const uint8_t rf_stub_image[];
+extern const uint8_t rf_doorway_user[];
+extern const uint8_t rf_doorway_user_stored[];
+extern const uint8_t rf_doorway_user_made[];
+extern const uint8_t rf_doorway_user_out[];
 extern const uint8_t rf_doorway_user_return[];
+extern const uint8_t rf_doorway_user_answered[];
+extern const uint8_t rf_doorway_user_own_stack[];
+extern const uint8_t rf_doorway_jump[];
+extern const uint8_t rf_doorway_jump_own_stack[];
+extern const uint8_t rf_doorway_jump_flags[];
+extern const uint8_t rf_doorway_jump_end[];
 extern const uint8_t rf_doorway_kernel[];
+extern const uint8_t rf_doorway_kernel_stored[];
+extern const uint8_t rf_doorway_kernel_made[];
+extern const uint8_t rf_doorway_kernel_out[];
 extern const uint8_t rf_doorway_kernel_return[];
+extern const uint8_t rf_doorway_kernel_answered[];
+extern const uint8_t rf_doorway_kernel_end[];
 extern const uint8_t rf_stub_image_end[];
 
 /* Guest-virtual address of a symbol of the image. */

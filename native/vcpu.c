@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mailbox.h"
 #include "stub.h"
 
 #define MSR_EFER 0xc0000080
@@ -113,9 +114,17 @@ static int set_sregs(struct rf_vcpu *vcpu) {
   if (status < 0)
     return status;
   set_initial_sregs(vcpu, &sregs);
-  sregs.cr3 = vcpu->machine->kernel_entry & ~0xfffull;
+  sregs.cr3 = vcpu->system_entry & ~0xfffull;
   vcpu->run->s.regs.sregs = sregs;
   return rf_kvm_set_sregs(vcpu->fd, &sregs);
+}
+
+/* It holds what the last context had in its registers, and what was published for it. */
+static void clear_mailbox(struct rf_vcpu *vcpu) {
+  struct rf_mailbox *mailbox = vcpu->mailbox;
+  memset(mailbox, 0, sizeof(*mailbox));
+  for (unsigned number = 0; number < RF_ANSWERS; number++)
+    atomic_store_explicit(&mailbox->answers[number], RF_NO_ANSWER, memory_order_relaxed);
 }
 
 int rf_vcpu_create(struct rf_vcpu *vcpu, struct rf_machine *machine, unsigned id, const char **stage) {
@@ -125,6 +134,10 @@ int rf_vcpu_create(struct rf_vcpu *vcpu, struct rf_machine *machine, unsigned id
   vcpu->run = MAP_FAILED;
   uint8_t *stack = rf_machine_vcpu_page(machine, id, RF_VCPU_STACK);
   vcpu->frame = (const struct rf_exception_frame *)(const void *)(stack + RF_PAGE_SIZE) - 1;
+  vcpu->mailbox = (struct rf_mailbox *)(void *)rf_machine_vcpu_page(machine, id, RF_VCPU_MAILBOX);
+  clear_mailbox(vcpu);
+  vcpu->fd = -1;
+  STEP("system mappings", rf_map_system_pages(machine, id, &vcpu->system_entry));
   STEP("KVM_CREATE_VCPU", vcpu->fd = rf_kvm_create_vcpu(machine->vm, id));
   STEP("mmap of kvm_run", map_run(vcpu));
   STEP("KVM_SET_CPUID2", rf_kvm_set_cpuid(vcpu->fd, &machine->cpuid));
@@ -198,6 +211,7 @@ int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context) {
   status = rf_context_put_xsave(context, vcpu->fd, vcpu->machine->state_components);
   if (status < 0)
     return status;
+  clear_mailbox(vcpu);
   vcpu->loaded = context;
   context->loaded = vcpu;
   return 0;

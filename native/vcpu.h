@@ -24,8 +24,10 @@ struct rf_vcpu {
   int fd;
   struct kvm_run *run;
   const struct rf_exception_frame *frame; /* where every exception leaves its frame: the stack's end */
-  struct rf_context *loaded;              /* whose extended state it holds */
-  _Atomic uint64_t mark; /* id of the context that ran last, for the detection of preemption; 0: none */
+  struct rf_mailbox *mailbox;
+  uint64_t system_entry;     /* PML4 entry 511 of every address space, on this vCPU */
+  struct rf_context *loaded; /* whose extended state it holds */
+  _Atomic uint64_t mark;     /* id of the context that ran last, for the detection of preemption; 0: none */
   bool at_syscall; /* stopped in the hardware doorway, where leaving it by SYSRET returns to the program */
   struct rf_failure failure;
 

@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "doorway.h"
 #include "stub.h"
 #include "vm_exit.h"
 
@@ -85,15 +86,14 @@ static void load(struct rf_vcpu *vcpu, const struct rf_registers *registers, uin
 
 /*
  * Whether KVM_RUN, interrupted, must go on: the guest is inside a stub, or an exception is about to be
- * delivered. Either way it stops again at once, and what it then reports belongs to this context. Not so
- * before SYSRET: the program would run, and the kick that interrupted is spent.
+ * delivered. Either way it stops again at once, and what it then reports belongs to this context. Not so in
+ * the doorway: the program might run, and the kick that interrupted is spent.
  */
 static bool must_finish(const struct rf_vcpu *vcpu) {
   const struct kvm_vcpu_events *events = &vcpu->run->s.regs.events;
   if (events->exception.injected || events->exception.pending)
     return true;
-  return (vcpu->run->s.regs.sregs.cs.selector & 3) == 0 &&
-         vcpu->run->s.regs.regs.rip != rf_stub_address(rf_doorway_kernel_return);
+  return (vcpu->run->s.regs.sregs.cs.selector & 3) == 0 && !rf_in_kernel_doorway(vcpu->run->s.regs.regs.rip);
 }
 
 /* The reason to leave that a kick left behind, or RF_SYSCALL for none. */
@@ -139,7 +139,7 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
         return kick;
     }
     if (!loaded)
-      load(vcpu, registers, space->root);
+      load(vcpu, registers, space->roots[vcpu->id]);
     loaded = true;
     int status = rf_kvm_run(vcpu->fd);
     vcpu->run->kvm_dirty_regs = 0;
@@ -156,10 +156,11 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
     if (must_finish(vcpu))
       continue;
     rf_store_registers(vcpu, registers);
+    if (rf_leave_doorway(vcpu, registers, vcpu->run->s.regs.sregs.cs.selector & 3) == RF_CALLING)
+      return RF_SYSCALL; /* an interruption that caught it there is the next switch's */
     /* Guest memory that the host cannot supply: the file ends before it, or is gone. */
     if (status == -EFAULT)
       return rf_leave_by_exception(registers, VECTOR_PAGE_FAULT, RF_ERROR_NO_MEMORY, 0);
-    rf_leave_doorway(registers);
   }
 }
 

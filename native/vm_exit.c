@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "doorway.h"
 #include "stub.h"
 
 #define OPCODE_INT_IMM 0xcd
@@ -43,21 +44,9 @@ void rf_store_registers(const struct rf_vcpu *vcpu, struct rf_registers *registe
 }
 
 static enum rf_result leave_by_syscall(struct rf_registers *registers) {
-  registers->user.rip = registers->user.rcx;
-  registers->user.eflags = registers->user.r11;
+  rf_return_from_doorway(registers);
   registers->user.orig_rax = registers->user.rax;
   return RF_SYSCALL;
-}
-
-void rf_leave_doorway(struct rf_registers *registers) {
-  uint64_t rip = registers->user.rip;
-  if (rip == rf_stub_address(rf_stub_image))
-    registers->user.rip = registers->user.rcx - 2;
-  else if (rip == rf_stub_address(rf_doorway_user_return) || rip == rf_stub_address(rf_doorway_kernel_return))
-    registers->user.rip = registers->user.rcx;
-  else
-    return;
-  registers->user.eflags = registers->user.r11;
 }
 
 enum rf_result rf_leave_by_exception(struct rf_registers *registers, unsigned vector, uint64_t error_code,
@@ -65,7 +54,6 @@ enum rf_result rf_leave_by_exception(struct rf_registers *registers, unsigned ve
   registers->vector = vector;
   registers->error_code = (uint32_t)error_code;
   registers->fault_address = address;
-  rf_leave_doorway(registers);
   return RF_SIGNAL;
 }
 
@@ -119,7 +107,10 @@ static enum rf_result on_stub(struct rf_vcpu *vcpu, const struct rf_space *space
   registers->user.rip = frame->rip;
   registers->user.eflags = frame->rflags;
   registers->user.rsp = frame->rsp;
-  int gateless = vector == VECTOR_INVALID_OPCODE ? gateless_int(space, frame->rip) : -1;
+  /* Of the program's own making: it steps through the jump entry, or the port is closed to it. */
+  if (rf_leave_doorway(vcpu, registers, 3) == RF_CALLING)
+    return RF_SYSCALL;
+  int gateless = vector == VECTOR_INVALID_OPCODE ? gateless_int(space, registers->user.rip) : -1;
   if (gateless >= 0)
     return rf_leave_by_exception(registers, VECTOR_GENERAL_PROTECTION, (uint64_t)gateless << 3 | ERROR_IDT,
                                  0);
@@ -164,7 +155,7 @@ static enum rf_result on_port(struct rf_vcpu *vcpu, const struct rf_space *space
     return doorway ? leave_by_syscall(registers) : on_foreign_port(vcpu, space, registers);
   }
   /* Only where KVM leaves RIP at the `out`, to skip it at the next entry. */
-  vcpu->at_syscall = run->s.regs.regs.rip == rf_stub_address(rf_doorway_kernel);
+  vcpu->at_syscall = run->s.regs.regs.rip == rf_stub_address(rf_doorway_kernel_out);
   return leave_by_syscall(registers);
 }
 

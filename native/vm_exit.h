@@ -15,12 +15,6 @@ enum rf_result rf_on_exit(struct rf_vcpu *vcpu, const struct rf_space *space, st
 
 /* The vCPU's registers as the program's. */
 void rf_store_registers(const struct rf_vcpu *vcpu, struct rf_registers *registers);
-/*
- * A caller never sees a register state from inside a doorway: before the way out, the `syscall` has not
- * happened yet; behind it, the program has been returned to. RCX and R11 are the processor's to overwrite
- * either way.
- */
-void rf_leave_doorway(struct rf_registers *registers);
 enum rf_result rf_leave_by_exception(struct rf_registers *registers, unsigned vector, uint64_t error_code,
                                      uint64_t address);
 /* Notes why KVM could not go on. `error`: negative errno of KVM_RUN, or 0. */

@@ -52,6 +52,7 @@ static void prepare(const char *device) {
   check(rf_space_map(&space, CODE_ADDRESS, rf_machine_test_page_gpa(), RF_PAGE_SIZE,
                      RF_ACCESS_READ | RF_ACCESS_EXECUTE),
         "map");
+  check(rf_space_enter(&space, &vcpu), "page tables");
   rf_context_init(&context);
   check(rf_vcpu_load(&vcpu, &context), "extended state");
   struct rf_registers registers = {.user.rip = CODE_ADDRESS};

@@ -101,7 +101,7 @@ export interface NativeContext {
 }
 
 /** Results of a switch that are failures of ours, not of the guest. */
-export const NativeFailure = { Failed: -1, BadRegisters: -2, NoThread: -3 } as const;
+export const NativeFailure = { Failed: -1, BadRegisters: -2, NoThread: -3, NoTables: -4 } as const;
 
 export interface NativeConstants {
   readonly memoryGpa: number;
@@ -111,6 +111,12 @@ export interface NativeConstants {
   readonly maxVcpus: number;
   readonly registersSize: number;
   readonly extendedStateSize: number;
+  /**
+   * The guest-virtual address of the doorway's jump entry (docs/doorway.md), and of eight bytes that hold it: signed,
+   * as a displacement or an immediate of 32 bits has them.
+   */
+  readonly doorwayJump: number;
+  readonly doorwayJumpPointer: number;
   /** Stands for a page fault's error code where the host has no memory behind a mapped page. */
   readonly noMemory: number;
 }

@@ -107,6 +107,11 @@ export class KvmAddressSpace extends AddressSpaceBase {
       : before;
   }
 
+  /** Frees pages of page tables that nobody uses; whether there were any. */
+  relieve(): boolean {
+    return this.#tables.relieve();
+  }
+
   get mapsHostFiles(): boolean {
     return !this.#tables.files.isEmpty;
   }

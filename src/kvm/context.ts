@@ -3,7 +3,7 @@ import { native, NativeFailure, type NativeContext, type NativeMachine } from '.
 import { ContextBase } from '../platform/context-base.js';
 import type { AddressSpace } from '../platform/contract.js';
 import { SwitchResult } from '../platform/contract.js';
-import { PlatformError } from '../platform/errors.js';
+import { OutOfMemoryError, PlatformError } from '../platform/errors.js';
 import { Register, Report, type Registers } from '../platform/registers.js';
 import { KvmAddressSpace } from './address-space.js';
 import { accessOf, foundNoEntry, toSiginfo, type FloatingPointStatus } from './exception.js';
@@ -73,7 +73,7 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
     return isOwn ? addressSpace : undefined;
   }
 
-  /** Undefined where the guest can go on from a fault, for it is none any more. */
+  /** Undefined where the guest can go on: from a fault that is none any more, or with pages that have been freed. */
   #report(
     space: KvmAddressSpace,
     result: number,
@@ -86,6 +86,10 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
       throw new PlatformError('an FS or GS base is no canonical address');
     }
     if (result === NativeFailure.NoThread) throw noThread();
+    if (result === NativeFailure.NoTables) {
+      if (space.relieve()) return undefined;
+      throw new OutOfMemoryError('no memory is left for page tables');
+    }
     throw new PlatformError(
       `the guest stopped for good: ${this.#pool.failureOf(this.mechanism)}; this is a defect of the platform`,
     );

@@ -50,6 +50,11 @@ export class PageTables {
     return this.native.unmap(address, length);
   }
 
+  /** Frees pages of other page tables; whether there were any. */
+  relieve(): boolean {
+    return this.#relieve();
+  }
+
   release(): void {
     this.native.release();
     this.files.clear();

@@ -11,6 +11,7 @@
 import { constants } from 'node:os';
 import {
   native,
+  NativeFailure,
   type NativeContext,
   type NativeMachine,
   type NativeSpace,
@@ -19,7 +20,7 @@ import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 
 const SLICE_MS = 10;
-const { EAGAIN } = constants.errno;
+const { EAGAIN, ENOMEM } = constants.errno;
 
 /** For a switch that needs a thread, its own or one to end it, and cannot have it. */
 export function noThread(): PlatformError {
@@ -201,6 +202,10 @@ export class VcpuPool {
     const status = this.#machine.start(vcpu, job.context, job.space, job.registers, job.cpu);
     if (status >= 0) return;
     this.#jobs[vcpu] = undefined;
+    if (-status === ENOMEM) {
+      job.settle(NativeFailure.NoTables);
+      return;
+    }
     job.fail(
       -status === EAGAIN
         ? noThread()

@@ -4,8 +4,11 @@ import { Register } from '../../src/platform/registers.js';
 import { describeKvm } from '../kvm.js';
 import { Guest } from './guest.js';
 
-/** The doorways, the exception stubs, the IDT, and the first vCPU's descriptors and stack: ring0/abi.h. */
-const PAGES = [0, 1, 2, 3, 4, 5];
+/**
+ * The doorways, the exception stubs, the IDT, the mailbox (which is the program's) as the hardware class's doorway has
+ * it, the first vCPU's descriptors, mailbox and stack, and the second's: ring0/abi.h.
+ */
+const PAGES = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11];
 /** The deprivileged class's doorway is the program's to read and to run. */
 const READABLE = [0];
 

@@ -90,6 +90,7 @@ static void prepare(const char *device) {
   check(rf_space_map(&space, CODE_ADDRESS, rf_machine_test_page_gpa(), RF_PAGE_SIZE,
                      RF_ACCESS_READ | RF_ACCESS_WRITE | RF_ACCESS_EXECUTE),
         "map");
+  check(rf_space_enter(&space, &vcpu), "page tables");
   rf_context_init(&context);
   rf_context_init(&other);
 }
@@ -258,6 +259,7 @@ static void show_ends(void) {
                                          ? "KVM_EXIT_MMIO"
                                          : outcome(result, &registers));
   check(rf_vcpu_create(&doomed, &machine, 1, &stage), stage);
+  check(rf_space_enter(&space, &doomed), "page tables");
   check(rf_vcpu_load(&doomed, &other), "extended state");
   doomed.run->s.regs.sregs.idt.limit = 0;
   memcpy(machine.flush_page, (const uint8_t[]){0x0f, 0x0b}, 2);
