@@ -95,6 +95,7 @@ export class Kernel {
   runnable = 0;
   readonly #credentials: Credentials;
   #lastPid = 0;
+  readonly #reserved = new Set<number>();
   #onIdle: (() => void) | undefined;
   /** Everything has been killed: nothing starts any more. */
   #isOver = false;
@@ -122,8 +123,17 @@ export class Kernel {
     const { fsContext } = request;
     fsContext.credentials = this.#credentials;
     const path = findProgram(fsContext, request.path, request.searchPath);
-    const pid = this.allocatePid();
+    const pid = this.reservePid();
     if (pid < 0) throw new ExecError(-pid, 'there are too many processes');
+    try {
+      return await this.#start(request, path, pid);
+    } finally {
+      this.settlePid(pid);
+    }
+  }
+
+  async #start(request: ExecRequest, path: string, pid: number): Promise<Task> {
+    const { fsContext } = request;
     const process = new Process(this, pid);
     const program = this.openProgram(fsContext, path, request.argv, request.env, process);
     const { mm, loaded } = await this.loadInto(
@@ -135,6 +145,9 @@ export class Kernel {
     let context: GuestContext;
     try {
       if (this.#isOver) throw new ExecError(Errno.EPERM, 'the sandbox is disposed of');
+      if (!request.files.countIn(KernelMemory.of(this.memory))) {
+        throw new ExecError(Errno.ENOMEM, 'no memory is left for descriptors');
+      }
       context = this.platform.newContext();
     } catch (error) {
       mm.release();
@@ -149,7 +162,7 @@ export class Kernel {
       fsContext,
       credentials: this.#credentials,
     });
-    process.become(program, request.env);
+    task.become(program);
     startState(task.registers, loaded);
     this.processes.set(process.pid, process);
     this.tasks.set(task.tid, task);
@@ -211,17 +224,31 @@ export class Kernel {
     this.hostTerminal.signalForeground(signo);
   }
 
-  /** A number that no task, process, group or session has; -EAGAIN where there are too many tasks. */
-  allocatePid(): number {
-    if (this.tasks.size >= MAX_TASKS) return -Errno.EAGAIN;
-    const used = new Set<number>();
+  /**
+   * A number that no task, process, group or session has, for a task that is being made; -EAGAIN where there are too
+   * many tasks.
+   */
+  reservePid(): number {
+    if (this.tasks.size + this.#reserved.size >= MAX_TASKS) return -Errno.EAGAIN;
+    const used = new Set(this.#reserved);
     for (const { processGroup, session } of this.processes.values()) {
       used.add(processGroup).add(session);
     }
     do {
       this.#lastPid = this.#lastPid + 1 < PID_MAX ? this.#lastPid + 1 : RESERVED_PIDS;
     } while (this.tasks.has(this.#lastPid) || used.has(this.#lastPid));
+    this.#reserved.add(this.#lastPid);
     return this.#lastPid;
+  }
+
+  /** The task that a number was reserved for is there, or will not be. */
+  settlePid(pid: number): void {
+    this.#reserved.delete(pid);
+  }
+
+  /** Tasks that are being made. */
+  get reservedPids(): number {
+    return this.#reserved.size;
   }
 
   /** A process has been reaped. */

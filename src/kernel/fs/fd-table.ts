@@ -1,5 +1,6 @@
 /** The descriptors of a process. */
 import { Errno } from '../abi/errno.js';
+import type { KernelMemory } from './kernel-memory.js';
 import { releaseRecordLocks } from './locks/file-locks.js';
 import type { OpenFile } from './open-file.js';
 
@@ -10,58 +11,81 @@ interface Slot {
 
 /** RLIMIT_NOFILE where no other is given. */
 const DEFAULT_LIMIT = 1024;
+/** Slots lie in blocks, so that a high number alone takes no more than its block. */
+const BLOCK_BITS = 6;
+const BLOCK = 1 << BLOCK_BITS;
+/** Bytes of the host's that a block takes, its place in the list of blocks, and a slot in use. */
+const BLOCK_SIZE = BLOCK * 8 + 96;
+const PLACE_SIZE = 8;
+const SLOT_SIZE = 40;
+
+class Block {
+  readonly slots: (Slot | undefined)[] = new Array<Slot | undefined>(BLOCK).fill(undefined);
+  used = 0;
+}
 
 export class FdTable {
-  readonly #slots: (Slot | undefined)[] = [];
+  readonly #blocks: (Block | undefined)[] = [];
   /** No descriptor below it is free. */
   #lowestFree = 0;
   #users = 1;
+  #kernelMemory: KernelMemory | undefined;
+  /** Bytes of the host's that the table takes. */
+  #size = 0;
   /** It has had locks on ranges of files, fcntl(2): they belong to the table, as in Linux. */
   hasLocks = false;
 
+  /** Counts what the table takes of the host's memory, from now on: false where there is no room for what it has. */
+  countIn(kernelMemory: KernelMemory): boolean {
+    if (!kernelMemory.take(this.#size)) {
+      return false;
+    }
+    this.#kernelMemory = kernelMemory;
+    return true;
+  }
+
   /** The file open under `fd`. */
   get(fd: number): OpenFile | undefined {
-    return this.#slots[fd]?.file;
+    return this.#slot(fd)?.file;
   }
 
   /**
-   * The lowest free descriptor from `min` on, for `file`, whose reference it takes over. -EMFILE, and the
-   * reference stays the caller's, where that is not below `limit`.
+   * The lowest free descriptor from `min` on, for `file`, whose reference it takes over. -EMFILE where that is not
+   * below `limit`, -ENOMEM; then the reference stays the caller's.
    */
   allocate(file: OpenFile, closeOnExec = false, min = 0, limit = DEFAULT_LIMIT): number {
-    let fd = Math.max(min, this.#lowestFree);
-    while (this.#slots[fd] !== undefined) {
-      fd++;
-    }
+    const fd = this.#firstFree(Math.max(min, this.#lowestFree));
     if (fd >= limit) {
       return -Errno.EMFILE;
+    }
+    if (!this.#put(fd, { file, closeOnExec })) {
+      return -Errno.ENOMEM;
     }
     if (min <= this.#lowestFree) {
       this.#lowestFree = fd + 1;
     }
-    this.#slots[fd] = { file, closeOnExec };
     return fd;
   }
 
-  /** Puts `file`, whose reference it takes over, under `fd`, closing what was there. */
-  install(fd: number, file: OpenFile, closeOnExec = false): void {
-    const before = this.#slots[fd];
-    while (this.#slots.length < fd) {
-      this.#slots.push(undefined);
+  /** Puts `file`, whose reference it takes over, under `fd`, closing what was there: 0; or -ENOMEM, and keeps all. */
+  install(fd: number, file: OpenFile, closeOnExec = false): number {
+    const before = this.#slot(fd);
+    if (!this.#put(fd, { file, closeOnExec })) {
+      return -Errno.ENOMEM;
     }
-    this.#slots[fd] = { file, closeOnExec };
     if (before !== undefined) {
       this.#letGo(before.file);
     }
+    return 0;
   }
 
   /** 0, or -EBADF. */
   close(fd: number): number {
-    const slot = this.#slots[fd];
+    const slot = this.#slot(fd);
     if (slot === undefined) {
       return -Errno.EBADF;
     }
-    this.#slots[fd] = undefined;
+    this.#clear(fd);
     this.#lowestFree = Math.min(this.#lowestFree, fd);
     this.#letGo(slot.file);
     return 0;
@@ -76,29 +100,38 @@ export class FdTable {
   }
 
   isCloseOnExec(fd: number): boolean {
-    return this.#slots[fd]?.closeOnExec ?? false;
+    return this.#slot(fd)?.closeOnExec ?? false;
   }
 
   setCloseOnExec(fd: number, on: boolean): void {
-    const slot = this.#slots[fd];
+    const slot = this.#slot(fd);
     if (slot !== undefined) {
       slot.closeOnExec = on;
     }
   }
 
-  /** Open descriptors in ascending order. */
-  *descriptors(): Generator<number> {
-    for (let fd = 0; fd < this.#slots.length; fd++) {
-      if (this.#slots[fd] !== undefined) {
-        yield fd;
+  /** Open descriptors in ascending order, from `first` to `last`. */
+  *descriptors(first = 0, last = Infinity): Generator<number> {
+    for (let index = first >> BLOCK_BITS; index < this.#blocks.length; index++) {
+      const slots = this.#blocks[index]?.slots ?? [];
+      for (let offset = 0; offset < slots.length; offset++) {
+        const fd = index * BLOCK + offset;
+        if (fd > last) {
+          return;
+        }
+        if (fd >= first && slots[offset] !== undefined) {
+          yield fd;
+        }
       }
     }
   }
 
   /** Descriptors of [first, last]: closes them, or marks them close-on-exec. */
   closeRange(first: number, last: number, onlyMark: boolean): void {
-    const end = Math.min(last, this.#slots.length - 1);
-    for (let fd = first; fd <= end; fd++) {
+    if (first >= this.#blocks.length * BLOCK) {
+      return;
+    }
+    for (const fd of this.descriptors(first, last)) {
       if (onlyMark) {
         this.setCloseOnExec(fd, true);
       } else {
@@ -109,7 +142,7 @@ export class FdTable {
 
   /** execve(2): closes what is marked. */
   closeOnExec(): void {
-    for (const fd of [...this.descriptors()]) {
+    for (const fd of this.descriptors()) {
       if (this.isCloseOnExec(fd)) {
         this.close(fd);
       }
@@ -137,14 +170,101 @@ export class FdTable {
     }
   }
 
-  /** fork(2): the same open files under the same descriptors. */
-  clone(): FdTable {
+  /** fork(2): the same open files under the same descriptors. `undefined` where there is no memory for it. */
+  clone(): FdTable | undefined {
     const copy = new FdTable();
+    copy.#kernelMemory = this.#kernelMemory;
     for (const fd of this.descriptors()) {
-      const slot = this.#slots[fd] as Slot;
-      slot.file.incRef();
-      copy.install(fd, slot.file, slot.closeOnExec);
+      const { file, closeOnExec } = this.#slot(fd) as Slot;
+      file.incRef();
+      if (copy.install(fd, file, closeOnExec) !== 0) {
+        file.decRef();
+        copy.release();
+        return undefined;
+      }
     }
     return copy;
+  }
+
+  #slot(fd: number): Slot | undefined {
+    // Shifting makes any number an index; only those that it leaves as they are may find something.
+    return fd >= 0 ? this.#blocks[fd >> BLOCK_BITS]?.slots[fd & (BLOCK - 1)] : undefined;
+  }
+
+  #firstFree(from: number): number {
+    for (let fd = from; ;) {
+      const block = this.#blocks[fd >> BLOCK_BITS];
+      if (block === undefined) {
+        return fd;
+      }
+      if (block.used === BLOCK) {
+        fd = ((fd >> BLOCK_BITS) + 1) << BLOCK_BITS;
+      } else if (block.slots[fd & (BLOCK - 1)] === undefined) {
+        return fd;
+      } else {
+        fd++;
+      }
+    }
+  }
+
+  /** False where there is no memory for it. */
+  #put(fd: number, slot: Slot): boolean {
+    const block = this.#blockFor(fd);
+    const offset = fd & (BLOCK - 1);
+    const isNew = block?.slots[offset] === undefined;
+    if (block === undefined || (isNew && !this.#account(SLOT_SIZE))) {
+      return false;
+    }
+    if (isNew) {
+      block.used++;
+    }
+    block.slots[offset] = slot;
+    return true;
+  }
+
+  #blockFor(fd: number): Block | undefined {
+    const index = fd >> BLOCK_BITS;
+    const there = this.#blocks[index];
+    if (there !== undefined) {
+      return there;
+    }
+    const places = Math.max(index + 1 - this.#blocks.length, 0);
+    if (!this.#account(BLOCK_SIZE + places * PLACE_SIZE)) {
+      return undefined;
+    }
+    while (this.#blocks.length < index) {
+      this.#blocks.push(undefined);
+    }
+    return (this.#blocks[index] = new Block());
+  }
+
+  #clear(fd: number): void {
+    const index = fd >> BLOCK_BITS;
+    const block = this.#blocks[index];
+    if (block === undefined) {
+      return;
+    }
+    block.slots[fd & (BLOCK - 1)] = undefined;
+    block.used--;
+    this.#account(-SLOT_SIZE);
+    if (block.used === 0) {
+      this.#blocks[index] = undefined;
+      this.#account(-BLOCK_SIZE);
+      while (this.#blocks.length > 0 && this.#blocks[this.#blocks.length - 1] === undefined) {
+        this.#blocks.pop();
+        this.#account(-PLACE_SIZE);
+      }
+    }
+  }
+
+  #account(bytes: number): boolean {
+    if (bytes > 0 && this.#kernelMemory?.take(bytes) === false) {
+      return false;
+    }
+    if (bytes < 0) {
+      this.#kernelMemory?.give(-bytes);
+    }
+    this.#size += bytes;
+    return true;
   }
 }

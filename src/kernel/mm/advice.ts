@@ -113,11 +113,17 @@ export function msync(mm: MemoryManager, address: number, length: number, flags:
 
 /** Pages reported at a time, so that the answer's buffer stays small. */
 const MINCORE_PAGES = 4096;
+/** Bytes that mincore(2) looks at in one go; address and answer of a larger range are asked for in parts. */
+export const MINCORE_RANGE = 64 * MINCORE_PAGES * PAGE_SIZE;
+
+/** 0 where the range can be asked for at all. */
+export function checkMincore(mm: MemoryManager, address: number, length: number): number {
+  if (!isPageAligned(address)) return -Errno.EINVAL;
+  return address + pageRoundUp(length) > mm.layout.top ? -Errno.ENOMEM : 0;
+}
 
 export function mincore(mm: MemoryManager, address: number, length: number, into: number): number {
-  if (!isPageAligned(address)) return -Errno.EINVAL;
   const end = address + pageRoundUp(length);
-  if (end > mm.layout.top) return -Errno.ENOMEM;
   const vector = Buffer.alloc(MINCORE_PAGES);
   for (let at = address, out = into; at < end;) {
     const next = Math.min(at + MINCORE_PAGES * PAGE_SIZE, end);

@@ -81,6 +81,8 @@ export class MemoryManager {
   };
   /** Words that futex(2) with FUTEX_PRIVATE_FLAG waits for, by address. */
   readonly futexes = new FutexTable();
+  /** A fork copies this memory, and lets others have turns meanwhile: no mapping may change until it is done. */
+  copying: Promise<void> | undefined;
   readonly #scratch = Buffer.alloc(PAGE_SIZE);
   #users = 1;
   readonly #kernelMemory: KernelMemory;
@@ -229,6 +231,11 @@ export class MemoryManager {
   share(): this {
     this.#users++;
     return this;
+  }
+
+  /** Nothing is left of it. */
+  get isReleased(): boolean {
+    return this.#users === 0;
   }
 
   get isShared(): boolean {

@@ -1,5 +1,6 @@
 /** The frames behind the mappings of one address space, as runs, and their translations in the platform. */
 import { Access, type AccessType } from '../../platform/access.js';
+import { OutOfMemoryError } from '../../platform/errors.js';
 import type { FileRange } from '../../platform/file-range.js';
 import type { GuestAddressSpace, GuestMemory } from '../guest.js';
 import { IntervalList, type Interval } from './interval-list.js';
@@ -18,6 +19,8 @@ export interface PageRun extends Interval {
 
 /** Arguments of one call lie on the stack, which is not without end. */
 const INSERTED_AT_ONCE = 4096;
+/** More runs than these, forked together, are protected together. */
+const FRAGMENTS = 64;
 
 export class ResidentPages {
   readonly #runs = new IntervalList<PageRun>();
@@ -100,8 +103,12 @@ export class ResidentPages {
     if (!this.#runs.occupied(start, end)) return;
     const runs = this.#cut(start, end);
     const gone = onlyFile ? runs.filter((run) => !run.owned) : runs;
-    if (onlyFile) this.#restore(runs.filter((run) => run.owned));
-    this.#untranslate(gone);
+    if (gone.length < runs.length) {
+      this.#restore(runs.filter((run) => run.owned));
+      this.#untranslate(gone);
+    } else {
+      this.#untranslateAll(gone);
+    }
     for (const run of gone) this.#release(run);
   }
 
@@ -126,29 +133,41 @@ export class ResidentPages {
   /** Takes [from, from + length) to `to`, where nothing is resident. The ranges do not overlap. */
   move(from: number, length: number, to: number): void {
     const runs = this.#cut(from, from + length);
-    this.#untranslate(runs);
+    this.#untranslateAll(runs);
     for (const run of runs) {
       run.end += to - from;
       run.start += to - from;
-      this.#translate(run);
     }
     this.#restore(runs);
+    try {
+      for (const run of runs) this.#translate(run);
+    } catch (error) {
+      // What cannot be translated now is when it is touched.
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
   }
 
   /**
-   * Puts the same frames behind the same pages of `child`, where nothing is resident. Pages of this address space's
-   * own are write-protected on both sides, so that whoever writes first gets a copy.
+   * Puts the same frames behind the same pages of `child`, where nothing is resident, for `most` runs from `from` on:
+   * gives where the next begins, or `Infinity`. Pages of this address space's own are write-protected on both sides,
+   * so that whoever writes first gets a copy.
    */
-  forkInto(child: ResidentPages): void {
-    const runs = this.#cut(0, Infinity);
+  forkInto(child: ResidentPages, from: number, most: number): number {
+    const end = this.#runs.at(this.#runs.indexFrom(from) + most)?.start ?? Infinity;
+    const runs = this.#cut(from, end);
     try {
+      // Where nothing is mapped a translation is cheap; each change of one is paid for by a flush.
+      const isFragmented = runs.length > FRAGMENTS && runs.some(isWritable);
+      if (isFragmented) this.#untranslateAll(runs);
       for (const run of runs) {
+        if (isFragmented && !isWritable(run)) this.#translate(run);
         this.#protectForFork(run);
         child.#adopt(run);
       }
     } finally {
       this.#restore(runs);
     }
+    return end;
   }
 
   #protectForFork(run: PageRun): void {
@@ -200,6 +219,13 @@ export class ResidentPages {
     if (run.access === 0) return;
     const range = { start: run.frame, end: run.frame + (run.end - run.start) };
     this.memory.mapInto(this.addressSpace, run.start, range, run.access, false);
+  }
+
+  /** In one call, where between the runs nothing is resident. */
+  #untranslateAll(runs: readonly PageRun[]): void {
+    const [first, last] = [runs[0], runs[runs.length - 1]];
+    if (first === undefined || last === undefined) return;
+    this.addressSpace.unmap(first.start, last.end - first.start);
   }
 
   /** One call for runs that lie side by side: unmapping costs by the call. */
@@ -270,6 +296,11 @@ export class ResidentPages {
 
 function effectiveAccess(access: AccessType, writeProtected: boolean): AccessType {
   return writeProtected ? access & ~Access.Write : access;
+}
+
+/** A fork has to protect it. */
+function isWritable(run: PageRun): boolean {
+  return run.owned && (run.access & Access.Write) !== 0;
 }
 
 function mergeRuns(runs: readonly PageRun[]): PageRun[] {

@@ -169,9 +169,10 @@ function sysUnshare(task: Task, args: Registers): number {
   const alone = CLONE.THREAD | CLONE.SIGHAND | CLONE.VM;
   if ((flags & alone) !== 0 && task.process.tasks.size > 1) return -Errno.EINVAL;
   if ((flags & CLONE.FILES) !== 0 && task.files.isShared) {
-    const { files } = task;
-    task.files = files.clone();
-    files.release();
+    const own = task.files.clone();
+    if (own === undefined) return -Errno.ENOMEM;
+    task.files.release();
+    task.files = own;
   }
   if ((flags & CLONE.FS) !== 0 && task.fsContext.isShared) {
     const { fsContext } = task;

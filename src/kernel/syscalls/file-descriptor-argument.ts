@@ -39,7 +39,7 @@ export function givePair(
     } else {
       pair[1].decRef();
     }
-    return -Errno.EMFILE;
+    return second;
   }
   const bytes = new Int32Array([first, second]);
   const error = task.mm.copyOut(address, new Uint8Array(bytes.buffer)) < 8 ? -Errno.EFAULT : 0;

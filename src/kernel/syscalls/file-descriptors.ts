@@ -29,6 +29,9 @@ function sysCloseRange(task: Task, args: Registers): number {
   }
   if (flags & CLOSE_RANGE_UNSHARE && task.files.isShared) {
     const own = task.files.clone();
+    if (own === undefined) {
+      return -Errno.ENOMEM;
+    }
     task.files.release();
     task.files = own;
   }
@@ -60,7 +63,11 @@ function duplicateTo(task: Task, fd: number, target: number, closeOnExec: boolea
     return -Errno.EBADF;
   }
   file.incRef();
-  task.files.install(target, file, closeOnExec);
+  const error = task.files.install(target, file, closeOnExec);
+  if (error < 0) {
+    file.decRef();
+    return error;
+  }
   return target;
 }
 

@@ -22,13 +22,13 @@ import {
   PROT_GROWSUP,
   PROT_SEM,
 } from '../abi/mman.js';
-import { madvise, mincore, mlock, msync } from '../mm/advice.js';
+import { checkMincore, madvise, mincore, MINCORE_RANGE, mlock, msync } from '../mm/advice.js';
 import type { MappedFile } from '../mm/mappable.js';
 import { mmap, mprotect, munmap, type MapRequest } from '../mm/mmap.js';
 import { mremap } from '../mm/mremap.js';
 import { setBrk } from '../mm/program-break.js';
 import type { Task } from '../task/task.js';
-import type { SyscallRow } from './row.js';
+import type { SyscallHandler, SyscallResult, SyscallRow } from './row.js';
 
 const MCL_ALL = 7;
 
@@ -107,9 +107,45 @@ function sysMlockall(_task: Task, args: Registers): number {
   return flags === 0 || (flags & ~MCL_ALL) !== 0 ? -Errno.EINVAL : 0;
 }
 
+function sysMincore(task: Task, args: Registers): SyscallResult {
+  const [address, length, into] = [args.argument(0), args.argument(1), args.argument(2)];
+  const { mm } = task;
+  const error = checkMincore(mm, address, length);
+  return error !== 0 || length <= MINCORE_RANGE
+    ? error || mincore(mm, address, length, into)
+    : mincoreInParts(task, address, length, into);
+}
+
+/** What takes long leaves others their turns, and ends with the thread. */
+async function mincoreInParts(
+  task: Task,
+  address: number,
+  length: number,
+  into: number,
+): Promise<number> {
+  for (let done = 0; done < length; done += MINCORE_RANGE) {
+    const part = Math.min(MINCORE_RANGE, length - done);
+    const result = mincore(task.mm, address + done, part, into + done / PAGE_SIZE);
+    if (result !== 0) return result;
+    if (!(await task.takeTurn())) return -Errno.EINTR;
+  }
+  return 0;
+}
+
 const RANGE = ['pointer', 'size'] as const;
 
-export const rows: readonly SyscallRow[] = [
+/** While a fork copies the memory its mappings stay as they are. */
+function whenCopied(row: SyscallRow): SyscallRow {
+  const later = async (task: Task, args: Registers): Promise<number> => {
+    while (task.mm.copying !== undefined) await task.mm.copying;
+    return row.handler(task, args);
+  };
+  const handler: SyscallHandler = (task, args) =>
+    task.mm.copying === undefined ? row.handler(task, args) : later(task, args);
+  return { ...row, handler };
+}
+
+const table: readonly SyscallRow[] = [
   {
     number: 9,
     name: 'mmap',
@@ -163,7 +199,7 @@ export const rows: readonly SyscallRow[] = [
   {
     number: 27,
     name: 'mincore',
-    handler: (task, args) => mincore(task.mm, args.argument(0), args.argument(1), args.argument(2)),
+    handler: sysMincore,
     args: ['pointer', 'size', 'pointer'],
     support: 'full',
   },
@@ -202,3 +238,5 @@ export const rows: readonly SyscallRow[] = [
     support: 'full',
   },
 ];
+
+export const rows: readonly SyscallRow[] = table.map(whenCopied);

@@ -122,13 +122,13 @@ function setName(task: Task, address: number): number {
   const count = task.mm.copyIn(address, bytes);
   const end = bytes.indexOf(0);
   if (count < COMM_SIZE && (end < 0 || end >= count)) return -Errno.EFAULT;
-  task.process.comm = bytes.toString('latin1', 0, end < 0 ? COMM_SIZE - 1 : end);
+  task.comm = bytes.toString('latin1', 0, end < 0 ? COMM_SIZE - 1 : end);
   return 0;
 }
 
 function getName(task: Task, address: number): number {
   const bytes = Buffer.alloc(COMM_SIZE);
-  bytes.write(task.process.comm, 'latin1');
+  bytes.write(task.comm, 'latin1');
   return task.mm.write(address, bytes);
 }
 

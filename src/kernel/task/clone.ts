@@ -35,8 +35,17 @@ export function hasFlag(flags: number, flag: number): boolean {
 export async function cloneTask(task: Task, request: CloneRequest): Promise<Task | number> {
   const { kernel } = task;
   if (isBeyondLimit(task)) return -Errno.EAGAIN;
-  const tid = kernel.allocatePid();
-  if (tid < 0) return -Errno.EAGAIN;
+  const tid = kernel.reservePid();
+  if (tid < 0) return tid;
+  try {
+    return await makeTask(task, tid, request);
+  } finally {
+    kernel.settlePid(tid);
+  }
+}
+
+async function makeTask(task: Task, tid: number, request: CloneRequest): Promise<Task | number> {
+  const { kernel } = task;
   const { flags } = request;
   const isThread = hasFlag(flags, CLONE.THREAD);
   const limits = isThread ? task.process.limits : task.process.limits.clone();
@@ -55,13 +64,19 @@ export async function cloneTask(task: Task, request: CloneRequest): Promise<Task
     mm.release();
     throw error;
   }
+  const files = hasFlag(flags, CLONE.FILES) ? task.files.share() : task.files.clone();
+  if (files === undefined) {
+    context.dispose();
+    mm.release();
+    return -Errno.ENOMEM;
+  }
   const process = isThread ? task.process : newProcess(task, tid, request, limits);
   const child = new Task(tid, {
     kernel,
     process,
     context,
     mm,
-    files: hasFlag(flags, CLONE.FILES) ? task.files.share() : task.files.clone(),
+    files,
     fsContext: hasFlag(flags, CLONE.FS) ? task.fsContext.share() : task.fsContext.clone(),
     credentials: task.credentials,
   });
@@ -79,8 +94,9 @@ export function startTask(task: Task): void {
 function isBeyondLimit(task: Task): boolean {
   if (task.credentials.euid === 0) return false;
   const limit = task.process.limits.soft(Rlimit.Nproc);
-  if (task.kernel.tasks.size < limit) return false;
-  let own = 0;
+  const { reservedPids } = task.kernel;
+  if (task.kernel.tasks.size + reservedPids < limit) return false;
+  let own = reservedPids;
   for (const other of task.kernel.tasks.values()) {
     if (other.credentials.uid === task.credentials.uid) own++;
   }
@@ -125,6 +141,7 @@ function copyState(task: Task, child: Task, request: CloneRequest): void {
   child.registers.setNumber(Register.Rax, 0);
   if (stackPointer !== 0) child.registers.setNumber(Register.Rsp, stackPointer);
   if (hasFlag(flags, CLONE.SETTLS)) child.registers.setNumber(Register.FsBase, request.tls);
+  child.comm = task.comm;
   child.blocked = task.blocked.clone();
   child.scheduling.inherit(task.scheduling);
   // A thread that shares memory must not share the stack that handlers run on; a vfork's parent sleeps.

@@ -30,19 +30,25 @@ export async function execute(task: Task, request: ExecuteRequest): Promise<numb
       context.dispose();
       return -Errno.EINTR;
     }
+    if (!unshare(task)) {
+      // The other threads are gone: there is no way back (Linux, begin_new_exec).
+      process.exit({ signal: Signo.SIGKILL, coreDumped: false });
+      mm.release();
+      context.dispose();
+      return -Errno.ENOMEM;
+    }
     const old = task.context;
     process.peakResident = Math.max(process.peakResident, task.mm.pages.peakBytes);
     releaseMemory(task);
     task.mm = mm;
     task.context = context;
     old.dispose();
-    unshare(task);
     process.timers.deletePosix();
     process.actions.resetHandlers();
     task.alternateStack = NO_ALTERNATE_STACK;
     task.rseq = undefined;
     task.files.closeOnExec();
-    process.become(program, env);
+    task.become(program);
     process.hasExecuted = true;
     process.exitSignal = Signo.SIGCHLD;
     startState(task.registers, loaded);
@@ -78,11 +84,14 @@ async function becomeOnlyThread(task: Task): Promise<boolean> {
   return true;
 }
 
-/** What a thread or a process made by clone(2) shares with others stays theirs. */
-function unshare(task: Task): void {
+/** What a thread or a process made by clone(2) shares with others stays theirs. False where there is no memory. */
+function unshare(task: Task): boolean {
   const { process, files } = task;
   if (process.actions.isShared) process.actions = process.actions.clone();
-  if (!files.isShared) return;
-  task.files = files.clone();
+  if (!files.isShared) return true;
+  const own = files.clone();
+  if (own === undefined) return false;
+  task.files = own;
   files.release();
+  return true;
 }

@@ -55,9 +55,6 @@ function endProcess(process: Process, last: Task): void {
   process.exitStatus ??= last.ending ?? { code: 0 };
   process.timers.dispose();
   process.pending.close();
-  // A descriptor may keep the process long after.
-  process.argv = [];
-  process.env = [];
   process.isZombie = true;
   const groups = groupsLinkedBy(process);
   for (const child of [...process.children]) orphan(process, child);

@@ -7,7 +7,6 @@ import { KernelMemory } from '../fs/kernel-memory.js';
 import type { Location } from '../fs/location.js';
 import { WaitQueue } from '../fs/wait-queue.js';
 import type { Kernel } from '../kernel.js';
-import type { ProgramFile } from '../loader/load-program.js';
 import { PendingSignals } from '../signal/pending-signals.js';
 import { SignalActions } from '../signal/signal-actions.js';
 import type { SignalInfo } from '../signal/signal-info.js';
@@ -17,17 +16,12 @@ import type { ExitStatus } from './exit-status.js';
 import { ResourceLimits } from './resource-limits.js';
 import type { Task } from './task.js';
 
-const COMM_LENGTH = 15;
 /** What orphans are told that their parent is. The kernel itself reaps them: no program has to. */
 const INIT_PID = 1;
 
 export class Process {
   /** Where the program is, for /proc/PID/exe. */
   executable: Location | undefined;
-  argv: readonly string[] = [];
-  env: readonly string[] = [];
-  /** At most 15 bytes, prctl(PR_SET_NAME). */
-  comm = '';
   /** `undefined`: started from outside, or an orphan. */
   parent: Process | undefined;
   isOrphan = false;
@@ -130,21 +124,9 @@ export class Process {
     return time;
   }
 
-  /** Names the process after the program that it now runs. */
-  become(program: ProgramFile, env: readonly string[]): void {
-    const { name, argv, file } = program;
-    this.executable = file.location;
-    this.argv = argv;
-    this.env = env;
-    this.comm = name.slice(name.lastIndexOf('/') + 1).slice(0, COMM_LENGTH);
-  }
-
   /** What fork(2) hands down besides memory, files, limits and credentials. */
   inherit(from: Process): void {
     this.executable = from.executable;
-    this.argv = from.argv;
-    this.env = from.env;
-    this.comm = from.comm;
     this.nice = from.nice;
     this.noNewPrivileges = from.noNewPrivileges;
   }

@@ -1,4 +1,5 @@
 /** A thread of the guest: its registers, what it may wait for, and the signals on their way to it. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { Poll } from '../abi/poll.js';
@@ -8,6 +9,7 @@ import { KernelMemory } from '../fs/kernel-memory.js';
 import type { FsContext } from '../fs/fs-context.js';
 import type { GuestContext } from '../guest.js';
 import type { Kernel } from '../kernel.js';
+import type { ProgramFile } from '../loader/load-program.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { PendingSignals } from '../signal/pending-signals.js';
 import { NO_ALTERNATE_STACK, type AlternateStack } from '../signal/signal-frame.js';
@@ -29,6 +31,8 @@ export interface TaskParts {
   readonly credentials: Credentials;
 }
 
+const COMM_LENGTH = 15;
+
 export class Task {
   readonly registers = new Registers();
   readonly kernel: Kernel;
@@ -40,6 +44,8 @@ export class Task {
   files: FdTable;
   fsContext: FsContext;
   credentials: Credentials;
+  /** At most 15 bytes, prctl(PR_SET_NAME). */
+  comm = '';
   /** Set when this thread alone is to end: by exit(2), or for another thread's execve(2). */
   ending: ExitStatus | undefined;
   /** Told when this thread lets go of the memory that it borrowed by vfork(2). */
@@ -87,6 +93,12 @@ export class Task {
     this.fsContext = parts.fsContext;
     this.credentials = parts.credentials;
     this.scheduling = new Scheduling(parts.kernel.cpuCount);
+  }
+
+  /** Names process and thread after the program that they now run. */
+  become({ name, file }: ProgramFile): void {
+    this.process.executable = file.location;
+    this.comm = name.slice(name.lastIndexOf('/') + 1).slice(0, COMM_LENGTH);
   }
 
   /** getpid(2): the id of the process. */
@@ -217,6 +229,12 @@ export class Task {
       this.context.interrupt();
     }
     return true;
+  }
+
+  /** In the middle of a call that takes long: gives the others a turn. False where the thread is to end. */
+  async takeTurn(): Promise<boolean> {
+    await eventLoopTurn();
+    return !this.#isDoomed;
   }
 
   /** Waits until the process goes on, or the thread is to end. */

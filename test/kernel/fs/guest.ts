@@ -27,7 +27,8 @@ export const WILD = 0xdead_0000_0000;
 
 class FakeMemoryManager {
   readonly layout = { top: 2 ** 47 - 4096 };
-  readonly program = { auxv: new Uint8Array(0) };
+  readonly program = { auxv: new Uint8Array(0), argStart: 0, argEnd: 0, envStart: 0, envEnd: 0 };
+  readonly isReleased = false;
   readonly bytes = new Uint8Array(MEMORY_SIZE);
 
   #within(address: number, length: number): number {

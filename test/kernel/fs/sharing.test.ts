@@ -34,7 +34,7 @@ describe('a descriptor table', () => {
     const copy = table.clone();
     table.release();
     expect(closed()).toBe(0);
-    copy.release();
+    copy?.release();
     expect(closed()).toBe(1);
   });
 });

@@ -254,28 +254,30 @@ describe('bounds', () => {
 
   it.each(['mprotect', 'madvise', 'mremap', 'fork'])(
     'lets %s make no records without end in the memory of the host',
-    (way) => {
+    async (way) => {
       const { mm, memory } = makeMm();
       const pages = 400_000;
       const start = map(mm, { length: pages * PAGE_SIZE, noReserve: true });
-      const ways: Record<string, (at: number) => number> = {
+      const ways: Record<string, (at: number) => number | Promise<number>> = {
         mprotect: (at) => mprotect(mm, at, PAGE_SIZE, 1),
         madvise: (at) => madvise(mm, at, PAGE_SIZE, Madvise.DontFork),
         mremap: (at) => Math.min(mremap(mm, at, 2 * PAGE_SIZE, PAGE_SIZE, 0, 0), 0),
-        fork: () => {
+        fork: async () => {
           for (let at = 1; at < 2000; at += 2) mprotect(mm, start + at * PAGE_SIZE, PAGE_SIZE, 1);
-          children.push(forkMemory(mm, new FakeAddressSpace(memory), new ResourceLimits()));
+          children.push(await forkMemory(mm, new FakeAddressSpace(memory), new ResourceLimits()));
           return 0;
         },
       };
       const children: MemoryManager[] = [];
       const held = KernelMemory.of(memory);
-      const until = (): void => {
+      const until = async (): Promise<void> => {
         for (let page = 1; page < pages; page += 2) {
-          if (ways[way]?.(start + page * PAGE_SIZE) !== 0) throw new OutOfMemoryError('refused');
+          const result = ways[way]?.(start + page * PAGE_SIZE);
+          if ((typeof result === 'number' ? result : await result) !== 0)
+            throw new OutOfMemoryError('refused');
         }
       };
-      expect(until).toThrow(OutOfMemoryError);
+      await expect(until()).rejects.toThrow(OutOfMemoryError);
       expect(held.held).toBeGreaterThan(held.limit / 2);
       for (const child of children) child.release();
       mm.release();

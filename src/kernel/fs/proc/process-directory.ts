@@ -18,6 +18,7 @@ import {
   ProcLink,
 } from './proc-inode.js';
 import { limitsText, mapsText, smapsText, statmText } from './process-files.js';
+import { commandLine, environment } from './program-strings.js';
 import { statText, statusText } from './status-files.js';
 import { networkDirectory } from './network-files.js';
 import type { ProcFs } from './procfs.js';
@@ -65,11 +66,11 @@ export function processDirectory(fs: ProcFs, path: string, task: Task): Inode {
     0o400,
   );
   file('cgroup', () => '0::/\n');
-  file('cmdline', () => (task.process.isZombie ? '' : terminated(task.process.argv)));
+  file('cmdline', () => commandLine(task));
   entries.set('comm', (at) => nameFile(fs, at, owner, task));
   file(
     'environ',
-    guarded(() => (task.process.isZombie ? -Errno.ESRCH : terminated(task.process.env))),
+    guarded(() => environment(task)),
     0o400,
   );
   file('gid_map', () => IDENTITY_MAP, 0o644);
@@ -124,10 +125,10 @@ function nameFile(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
     if (caller.pid !== task.pid) {
       return -Errno.EINVAL;
     }
-    task.process.comm = text.replace(/\n.*$/s, '').slice(0, NAME_LENGTH);
+    task.comm = text.replace(/\n.*$/s, '').slice(0, NAME_LENGTH);
     return 0;
   };
-  return new ProcFile(fs, path, owner, () => `${task.process.comm}\n`, 0o644, accept);
+  return new ProcFile(fs, path, owner, () => `${task.comm}\n`, 0o644, accept);
 }
 
 const OOM_SCORE_ADJ = /^\s*(-?\d{1,4})\s*$/;
@@ -162,10 +163,6 @@ function ioText(): string {
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-}
-
-function terminated(strings: readonly string[]): string {
-  return strings.map((text) => `${text}\0`).join('');
 }
 
 /** A link to a place that a process has, as long as it has not ended. */

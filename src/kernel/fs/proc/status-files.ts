@@ -5,6 +5,7 @@ import { PAGE_SIZE } from '../../../platform/file-range.js';
 import { SignalSet } from '../../signal/signal-set.js';
 import { Rlimit } from '../../task/resource-limits.js';
 import type { Task } from '../../task/task.js';
+import { Terminals } from '../tty/terminals.js';
 
 const KIB = 1024;
 
@@ -50,7 +51,7 @@ function identityRows(task: Task): Rows {
   const { process, credentials: ids } = task;
   const [letter, state] = stateOf(task);
   return [
-    ['Name', escapeName(process.comm)],
+    ['Name', escapeName(task.comm)],
     ['Umask', task.fsContext.umask.toString(8).padStart(4, '0')],
     ['State', `${letter} (${state})`],
     ['Tgid', String(task.pid)],
@@ -155,7 +156,10 @@ export function statText(task: Task): string {
   const ticks = Math.floor(task.cpuTime * TICKS_PER_MILLISECOND);
   const age = performance.now() - task.startTime;
   const started = Math.floor((uptime() * 1000 - age) * TICKS_PER_MILLISECOND);
-  const head = [state, process.parentPid, process.processGroup, process.session, 0, -1, 4194304];
+  const terminal = Terminals.of(task.kernel).find(process);
+  const group = [process.parentPid, process.processGroup, process.session];
+  const control = [terminal?.device ?? 0, terminal?.foregroundGroup ?? -1];
+  const head = [state, ...group, ...control, 4194304];
   const faults = [0, 0, 0, 0];
   const times = [ticks, 0, 0, 0];
   const schedule = [20 + process.nice, process.nice, Math.max(1, process.tasks.size), 0, started];
@@ -171,5 +175,5 @@ export function statText(task: Task): string {
   const { startData, endData, argStart, argEnd, envStart, envEnd } = program;
   const data = [startData, endData, mm.startBrk, argStart, argEnd, envStart, envEnd, 0];
   const fields = [head, faults, times, schedule, memory, layout, masks, rest, data].flat();
-  return `${String(task.tid)} (${process.comm}) ${fields.join(' ')}\n`;
+  return `${String(task.tid)} (${task.comm}) ${fields.join(' ')}\n`;
 }

@@ -1,7 +1,7 @@
 /** /dev/pts and /dev/ptmx, pts(4). */
 import { Errno } from '../../abi/errno.js';
 import { O } from '../../abi/fcntl.js';
-import { encodeDevice, Mode } from '../../abi/stat.js';
+import { Mode } from '../../abi/stat.js';
 import { FsMagic } from '../../abi/statfs.js';
 import type { GuestMemory } from '../../guest.js';
 import type { Task } from '../../task/task.js';
@@ -22,9 +22,6 @@ import { PtyMaster } from './pty-master.js';
 import { PtySlave } from './pty-slave.js';
 import { Terminals } from './terminals.js';
 
-/** Majors 136 to 143 with 256 minors each. */
-const FIRST_MAJOR = 136;
-const MINORS = 256;
 const MAX_TERMINALS = 4096;
 /** What a terminal takes of the host process's memory. */
 const TERMINAL_BYTES = 48 * 1024;
@@ -137,7 +134,7 @@ export class DevPts extends FileSystem {
     const terminal = new PseudoTerminal(task.kernel, index, (which, flags, location) =>
       this.#openSlave(which, flags, location),
     );
-    const device = encodeDevice(FIRST_MAJOR + Math.floor(index / MINORS), index % MINORS);
+    const { device } = terminal;
     const { euid: uid } = task.credentials;
     const owner = { mode: Mode.S_IFCHR | PERMISSIONS, uid, gid: TTY_GROUP };
     const node = new SlaveNode(this.#store, { ...owner, device }, terminal);

@@ -1,4 +1,5 @@
 /** A pseudo-terminal, pty(7): what its two ends share. */
+import { encodeDevice } from '../../abi/stat.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../../abi/poll.js';
 import { Signo } from '../../abi/signal.js';
 import { Cc, Iflag, Lflag, Packet, WINSIZE_SIZE } from '../../abi/termios.js';
@@ -22,6 +23,10 @@ const EVERYTHING = POLL_READABLE | POLL_WRITABLE | Poll.HUP | Poll.ERR | Poll.PR
 const [STOP_KEY, START_KEY] = [19, 17];
 /** Bytes typed that are looked at in one go. */
 const CHUNK = 256;
+
+/** Majors 136 to 143 with 256 minors each. */
+const FIRST_MAJOR = 136;
+const MINORS = 256;
 
 export class PseudoTerminal extends Tty {
   readonly settings = new TerminalSettings();
@@ -73,6 +78,10 @@ export class PseudoTerminal extends Tty {
         this.flow(stopped);
       },
     });
+  }
+
+  override get device(): number {
+    return encodeDevice(FIRST_MAJOR + Math.floor(this.index / MINORS), this.index % MINORS);
   }
 
   override reopen(flags: number, location: Location): OpenFile | number {

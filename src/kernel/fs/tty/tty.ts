@@ -1,5 +1,6 @@
 /** A terminal as job control knows it: the session it controls, and the process group in its foreground. */
 import { Errno } from '../../abi/errno.js';
+import { encodeDevice } from '../../abi/stat.js';
 import { Signo } from '../../abi/signal.js';
 import type { Kernel } from '../../kernel.js';
 import { isOrphanedGroup, membersOf, signalGroup } from '../../task/process-group.js';
@@ -9,6 +10,9 @@ import type { Location } from '../location.js';
 import type { OpenFile } from '../open-file.js';
 import { Terminals } from './terminals.js';
 
+/** /dev/tty */
+const TTY_MAJOR = 5;
+
 export abstract class Tty {
   /** The session whose controlling terminal it is; 0: none. */
   session = 0;
@@ -16,6 +20,11 @@ export abstract class Tty {
   foregroundGroup = 0;
 
   constructor(readonly kernel: Kernel) {}
+
+  /** The number of its device, which /proc/PID/stat tells. */
+  get device(): number {
+    return encodeDevice(TTY_MAJOR, 0);
+  }
 
   /** Opens it anew at /dev/tty. */
   abstract reopen(flags: number, location: Location): OpenFile | number;
