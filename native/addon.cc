@@ -1,5 +1,10 @@
 // The addon: KVM, ptrace, the memory file, and the host's files, each defined by its own source.
 #include <napi.h>
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
 
 #include "guest_clock_binding.h"
 #include "host_files.h"
@@ -46,6 +51,18 @@ Napi::Value InterruptContext(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), rf_interrupts_call(static_cast<uint64_t>(id)));
 }
 
+// fillRandom(out): by getrandom(2).
+void FillRandom(const Napi::CallbackInfo &info) {
+  auto out = info[0].As<Napi::Uint8Array>();
+  uint8_t *data = out.Data();
+  for (size_t done = 0; done < out.ByteLength();) {
+    ssize_t count = getrandom(data + done, out.ByteLength() - done, 0);
+    if (count < 0 && errno != EINTR)
+      throw Napi::Error::New(info.Env(), std::string("getrandom: ") + strerror(errno));
+    done += count < 0 ? 0 : static_cast<size_t>(count);
+  }
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", Constants(env));
   exports.Set("MemoryFile", MemoryFile::Define(env));
@@ -55,6 +72,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Context", Context::Define(env));
   exports.Set("kvmCapabilities", Napi::Function::New(env, KvmCapabilities, "kvmCapabilities"));
   exports.Set("interruptContext", Napi::Function::New(env, InterruptContext, "interruptContext"));
+  exports.Set("fillRandom", Napi::Function::New(env, FillRandom, "fillRandom"));
   InitGuestClock(env, exports);
   InitPtrace(env, exports);
   InitHostFiles(env, exports);

@@ -2,7 +2,7 @@
  * Builds what runs: all of src/ as one file, dist/bundle/ringfence.cjs, and the few lines that load it for the command
  * line and for the library. Types are checked and declared by tsc.
  */
-import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -14,11 +14,38 @@ const options = {
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
-  packages: 'external',
+  // Loaded late, or not at all.
+  external: ['cli-table3', 'ffi-rs', 'picocolors'],
   legalComments: 'none',
   outExtension: { '.js': '.cjs' },
   logLevel: 'warning',
 };
+
+/**
+ * Modules of Node.js that take milliseconds to load and are not needed: for programs that are commands, which commander
+ * knows and we do not have, and for ES modules to find CommonJS ones.
+ */
+const substitutes = {
+  'node:child_process': '',
+  'node:module': 'exports.createRequire = () => require;',
+};
+
+const substitute = {
+  name: 'substitute',
+  setup({ onResolve, onLoad }) {
+    const filter = new RegExp(`^(${Object.keys(substitutes).join('|')})$`);
+    onResolve({ filter }, ({ path }) => ({ path, namespace: 'substitute' }));
+    onLoad({ filter, namespace: 'substitute' }, ({ path }) => ({ contents: substitutes[path] }));
+  },
+};
+
+/** The licences of the packages that are part of the bundle go with it. */
+function copyLicences({ inputs }) {
+  const names = Object.keys(inputs).map((path) => /^node_modules\/([^/]+)/.exec(path)?.[1]);
+  for (const name of new Set(names.filter((found) => found !== undefined))) {
+    copyFileSync(`node_modules/${name}/LICENSE`, `dist/bundle/LICENSE.${name}`);
+  }
+}
 
 /** Exports of src/index.ts, by name. */
 async function libraryExports() {
@@ -33,7 +60,7 @@ async function libraryExports() {
   return Object.values(metafile.outputs)[0].exports.sort();
 }
 
-await build({
+const { metafile } = await build({
   ...options,
   stdin: {
     contents: `
@@ -43,10 +70,13 @@ await build({
   },
   outfile: 'dist/bundle/ringfence.cjs',
   sourcemap: true,
+  metafile: true,
+  plugins: [substitute],
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'bundleUrl' },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
+copyLicences(metafile);
 await build({
   ...options,
   entryPoints: ['src/cli/main.ts', 'src/bundle/library.ts', 'src/bundle/write-code-cache.ts'],
@@ -62,7 +92,8 @@ writeFileSync(
 );
 
 // What earlier builds have left is not to be packed.
-const OURS = /\.d\.ts$|\.cjs(\.map)?$|^index\.js$|^ringfence\.code-cache$|^\.tsbuildinfo$/;
+const OURS =
+  /\.d\.ts$|\.cjs(\.map)?$|^index\.js$|^ringfence\.code-cache$|^LICENSE\.|^\.tsbuildinfo$/;
 for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
   if (entry.isFile() && !OURS.test(entry.name)) rmSync(join(entry.parentPath, entry.name));
 }

@@ -5,7 +5,7 @@ import { inspectKvmDevice } from './host/kvm-device.js';
 import { createFsContext, enter } from './kernel/fs/create-fs-context.js';
 import type { FsContext } from './kernel/fs/fs-context.js';
 import { Kernel } from './kernel/kernel.js';
-import { NodeNetwork } from './kernel/net/host/node-network.js';
+import type { HostNetwork } from './kernel/net/host/host-network.js';
 import { ExecError } from './kernel/loader/exec-error.js';
 import type { PlatformOptions, SandboxOptions, StartOptions } from './options.js';
 import type { Platform } from './platform/contract.js';
@@ -77,7 +77,12 @@ export class Sandbox implements AsyncDisposable {
   readonly #running = new Set<Program>();
   #disposal: Promise<void> | undefined;
 
-  private constructor(platform: Platform, ownsPlatform: boolean, options: SandboxOptions) {
+  private constructor(
+    platform: Platform,
+    ownsPlatform: boolean,
+    hostNetwork: HostNetwork | undefined,
+    options: SandboxOptions,
+  ) {
     this.#platform = platform;
     this.#ownsPlatform = ownsPlatform;
     this.#fsContext = createFsContext({
@@ -90,7 +95,7 @@ export class Sandbox implements AsyncDisposable {
       trace: options.trace,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       cpuCount: platform.vcpus,
-      ...(reachesHost(options.net) ? { hostNetwork: new NodeNetwork() } : {}),
+      ...(hostNetwork === undefined ? {} : { hostNetwork }),
       ...(options.onDefect === undefined ? {} : { onDefect: options.onDefect }),
     });
   }
@@ -98,10 +103,11 @@ export class Sandbox implements AsyncDisposable {
   /** @throws {PlatformError} where this machine cannot run guests */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const { platform = 'auto', ...rest } = options;
-    if (typeof platform === 'object') return new Sandbox(platform, false, options);
+    const hostNetwork = reachesHost(options.net) ? await createHostNetwork() : undefined;
+    if (typeof platform === 'object') return new Sandbox(platform, false, hostNetwork, options);
     const created = await createPlatform({ ...rest, platform });
     try {
-      return new Sandbox(created, true, options);
+      return new Sandbox(created, true, hostNetwork, options);
     } catch (error) {
       created.dispose();
       throw error;
@@ -177,6 +183,12 @@ function reachesHost(mode: string | undefined): boolean {
     throw new TypeError(`net is 'none' or 'host', not ${JSON.stringify(mode)}`);
   }
   return mode === 'host';
+}
+
+/** Node.js's modules for it are loaded only where they are needed. */
+async function createHostNetwork(): Promise<HostNetwork> {
+  const { NodeNetwork } = await import('./kernel/net/host/node-network.js');
+  return new NodeNetwork();
 }
 
 /** The kernel's strings hold a byte in each character, so that any name survives. */

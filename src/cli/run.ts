@@ -1,7 +1,7 @@
 /** `ringfence run`: a program with this process's standard streams and terminal. */
 import { statSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { StartError } from '../errors.js';
+import { isTerminal } from '../host/terminal.js';
 import type { NetworkMode, PlatformName, SandboxOptions } from '../options.js';
 import type { Sandbox } from '../sandbox.js';
 import { guestEnvironment } from './environment.js';
@@ -53,7 +53,7 @@ async function runIn(
   const program = await sandbox.start(name, args, {
     env: guestEnvironment(options.env ?? [], {
       uid: process.geteuid?.() ?? 0,
-      terminalType: isatty(0) || isatty(1) ? process.env.TERM : undefined,
+      terminalType: isTerminal(0) || isTerminal(1) ? process.env.TERM : undefined,
     }),
     cwd: options.cwd ?? (options.rootfs === '/' ? process.cwd() : '/'),
     stdin: 'inherit',

@@ -19,8 +19,7 @@ import {
 import { ExtentSet } from './extent-set.js';
 import { FileMapping } from './file-mapping.js';
 import { Frames, MOST_REFERENCES } from './frames.js';
-import { load, type Loaded } from './load.js';
-import { save } from './save.js';
+import type { Loaded } from './load.js';
 import { NO_USAGE, isMemoryKind, measureUsage } from './usage.js';
 
 const LARGE_PAGE = 2 * 1024 * 1024;
@@ -146,6 +145,7 @@ export class MemoryFile implements Memory {
   saveTo(writable: NodeJS.WritableStream): Promise<void> {
     return this.#freeze('saved', async () => {
       this.#cleanFree();
+      const { save } = await import('./save.js');
       await save(writable, this.#mapping, this.#frames, this.#allocated);
     });
   }
@@ -156,6 +156,7 @@ export class MemoryFile implements Memory {
       // Contents can be read straight into a memory in which nothing is allocated. Otherwise they wait beside it.
       const target = this.#allocated === 0 ? this.#mapping : new FileMapping(this.totalSize());
       try {
+        const { load } = await import('./load.js');
         const loaded = await load(readable, target, this.limit);
         this.#mapping.checkUsable();
         if (target !== this.#mapping) this.#mapping.moveFrom(target);

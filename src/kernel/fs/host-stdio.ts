@@ -1,12 +1,12 @@
 /** Host descriptors as open files: the standard input and output that a sandbox inherits. */
 import { hostFiles } from '../../host/host-files.js';
 import { watchHostFd } from '../../host/host-watch.js';
+import { isTerminal } from '../../host/terminal.js';
 import { Errno } from '../abi/errno.js';
 import { O } from '../abi/fcntl.js';
 import { Signo } from '../abi/signal.js';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { encodeDevice, Mode, StatRecord } from '../abi/stat.js';
-import { Ioctl, TERMIOS_SIZE } from '../abi/termios.js';
 import type { Task } from '../task/task.js';
 import { hostDescriptors } from './host-descriptors.js';
 import type { Inode } from './inode.js';
@@ -200,8 +200,8 @@ export function openHostStdio(fd: number): HostStdio {
   if (flags < 0 || hostFiles.statFd(fd, record.bytes) < 0) {
     throw new Error(`host descriptor ${String(fd)} is not open`);
   }
-  const isTerminal = hostFiles.ioctlFd(fd, Ioctl.TCGETS, new Uint8Array(TERMIOS_SIZE)) === 0;
-  const reopened = isTerminal ? hostFiles.reopenTerminal(fd) : -1;
+  const isOnTerminal = isTerminal(fd);
+  const reopened = isOnTerminal ? hostFiles.reopenTerminal(fd) : -1;
   const own = reopened >= 0 ? reopened : hostFiles.duplicateFd(fd);
   if (own < 0) {
     throw new Error(`cannot duplicate host descriptor ${String(fd)}: errno ${String(-own)}`);
@@ -209,5 +209,5 @@ export function openHostStdio(fd: number): HostStdio {
   const isRegular = (record.mode & Mode.S_IFMT) === Mode.S_IFREG;
   hostDescriptors.opened(own);
   // Whether the host's side waits is not the guest's: it starts with a blocking descriptor.
-  return new HostStdio(own, flags & SHOWN_FLAGS & ~O.NONBLOCK, isRegular, isTerminal);
+  return new HostStdio(own, flags & SHOWN_FLAGS & ~O.NONBLOCK, isRegular, isOnTerminal);
 }

@@ -4,7 +4,7 @@
  *   argc · argv[] NULL · envp[] NULL · auxiliary vector · (alignment) · 16 random bytes · platform
  *   · argument strings · environment strings · file name · 8 zero bytes
  */
-import { randomBytes, randomInt } from 'node:crypto';
+import { fillRandom, randomInt } from '../../host/random.js';
 import { Access } from '../../platform/access.js';
 import { PAGE_SIZE, pageRoundDown } from '../../platform/file-range.js';
 import { AuxType } from '../abi/auxv.js';
@@ -81,7 +81,7 @@ export function buildInitialStack(mm: MemoryManager, contents: StackContents): n
     writer.put(value);
   }
   mm.program.auxv = new Uint8Array(block.subarray(auxvFrom, writer.position));
-  randomBytes(16).copy(block, randomAt - stackPointer);
+  fillRandom(block.subarray(randomAt - stackPointer, platformAt - stackPointer));
   block.write(PLATFORM_NAME, platformAt - stackPointer, 'latin1');
   strings.copy(block, stringsAt - stackPointer);
   mapStack(mm, pageRoundDown(stackPointer - STACK_ROOM), contents.executable);

@@ -7,7 +7,7 @@
  *     heap                       a random 0 to 32 MiB above the program
  *     a position-independent program   at two thirds of the address space and a random 0 to 1 TiB
  */
-import { randomInt } from 'node:crypto';
+import { randomInt } from '../../host/random.js';
 import { PAGE_SIZE, pageRoundDown, pageRoundUp } from '../../platform/file-range.js';
 import { STACK_GUARD_GAP } from './vma-set.js';
 

@@ -1,5 +1,5 @@
 /** getrandom(2). */
-import { randomFillSync } from 'node:crypto';
+import { fillRandom } from '../../host/random.js';
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import type { Task } from '../task/task.js';
@@ -20,7 +20,8 @@ function sysGetrandom(task: Task, args: Registers): number {
   if ((flags & GRND_RANDOM) !== 0 && (flags & GRND_INSECURE) !== 0) return -Errno.EINVAL;
   const bytes = new Uint8Array(Math.min(length, CHUNK));
   for (let done = 0; done < length;) {
-    const chunk = randomFillSync(bytes.subarray(0, Math.min(length - done, CHUNK)));
+    const chunk = bytes.subarray(0, Math.min(length - done, CHUNK));
+    fillRandom(chunk);
     const count = task.mm.copyOut(address + done, chunk);
     done += count;
     if (count < chunk.length) return done === 0 ? -Errno.EFAULT : done;

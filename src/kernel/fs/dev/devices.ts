@@ -1,5 +1,5 @@
 /** Character devices: null(4), zero(4), full(4), random(4), tty(4). */
-import { randomFillSync } from 'node:crypto';
+import { fillRandom } from '../../../host/random.js';
 import { Errno } from '../../abi/errno.js';
 import { Whence } from '../../abi/fcntl.js';
 import type { StatRecord } from '../../abi/stat.js';
@@ -75,7 +75,7 @@ function readZeroes(dst: Uint8Array): number {
 }
 
 function readRandom(dst: Uint8Array): number {
-  randomFillSync(dst);
+  fillRandom(dst);
   return dst.length;
 }
 

@@ -1,5 +1,5 @@
 /** /proc/sys, sysctl(8): what programs ask for. */
-import { randomUUID } from 'node:crypto';
+import { randomUuid } from '../../../host/random.js';
 import { release, version } from 'node:os';
 import type { Caller } from '../caller.js';
 import type { Inode } from '../inode.js';
@@ -8,7 +8,7 @@ import type { ProcFs } from './procfs.js';
 
 const FILE_MAX = '9223372036854775807';
 
-const bootId = randomUUID();
+const bootId = randomUuid();
 
 /** Paths below /proc/sys whose contents never change. */
 const CONSTANTS: Readonly<Record<string, number | string>> = {
@@ -85,7 +85,7 @@ const COMPUTED: Readonly<Record<string, (caller: Caller) => string>> = {
   'kernel/hostname': (caller) => caller.kernel?.hostname ?? '(none)',
   'kernel/osrelease': () => release(),
   'kernel/random/boot_id': () => bootId,
-  'kernel/random/uuid': () => randomUUID(),
+  'kernel/random/uuid': () => randomUuid(),
   'kernel/version': () => version(),
 };
 
