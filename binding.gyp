@@ -5,6 +5,7 @@
       "sources": [
         "ring0/stub.S",
         "native/addon.cc",
+        "native/call_sites.c",
         "native/context.c",
         "native/doorway.c",
         "native/file_area.c",

@@ -64,6 +64,11 @@ enum rf_host_class rf_machine_class(const struct rf_machine *machine);
 /* The first address behind the last one that the guest may have mapped. */
 /* Whether a guest's `rdtsc` gives what the host's does. */
 bool rf_machine_has_host_counter(const struct rf_machine *machine);
+/*
+ * Lets address spaces made from now on have rewritten system calls; false where a `syscall` costs no more
+ * than a jump, and nothing is to be gained.
+ */
+bool rf_machine_enable_call_sites(struct rf_machine *machine);
 uint64_t rf_machine_last_address(const struct rf_machine *machine);
 /* Pages that page tables occupy. */
 uint32_t rf_machine_table_pages(const struct rf_machine *machine);
@@ -153,6 +158,14 @@ uint64_t rf_space_zero(const struct rf_space *space, uint64_t address, uint64_t 
  */
 int64_t rf_space_exchange(const struct rf_space *space, uint64_t address, const uint32_t *expected,
                           uint32_t value);
+/*
+ * Where a `jmp *disp32` leads that stands for `mov $number, %eax; syscall` before `return_address`: the 32
+ * bits of disp32, or -ENOMEM, -ENOSPC where the space has no more of them, -ENOTSUP. They stay as long as the
+ * space.
+ */
+int64_t rf_space_add_call_site(struct rf_space *space, uint64_t return_address, uint32_t number);
+/* Gives `space`, which has none, all that `from` has, at the same places. 0, -ENOMEM or -ENOTSUP. */
+int rf_space_copy_call_sites(struct rf_space *space, const struct rf_space *from);
 /* Pages that its page tables occupy. */
 uint32_t rf_space_table_pages(const struct rf_space *space);
 

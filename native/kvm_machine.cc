@@ -44,6 +44,7 @@ Napi::Function Machine::Define(Napi::Env env) {
                          InstanceAccessor<&Machine::LastAddress>("lastAddress"),
                          InstanceAccessor<&Machine::HasHostCounter>("hasHostCounter"),
                          InstanceMethod<&Machine::TablePages>("tablePages"),
+                         InstanceMethod<&Machine::EnableCallSites>("enableCallSites"),
                          InstanceMethod<&Machine::AttachMemory>("attachMemory"),
                          InstanceMethod<&Machine::SetMemorySlot>("setMemorySlot"),
                          InstanceMethod<&Machine::ReserveFileArea>("reserveFileArea"),
@@ -106,6 +107,10 @@ Napi::Value Machine::LastAddress(const Napi::CallbackInfo &info) {
 
 Napi::Value Machine::TablePages(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), state_->machine ? rf_machine_table_pages(state_->machine) : 0);
+}
+
+Napi::Value Machine::EnableCallSites(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(info.Env(), state_->machine && rf_machine_enable_call_sites(state_->machine));
 }
 
 Napi::Value Machine::AttachMemory(const Napi::CallbackInfo &info) {

@@ -57,6 +57,8 @@ private:
   Napi::Value TablePages(const Napi::CallbackInfo &info);
   // attachMemory(memoryFile): 0 or a negative errno.
   Napi::Value AttachMemory(const Napi::CallbackInfo &info);
+  // enableCallSites(): whether address spaces made from now on can have rewritten system calls.
+  Napi::Value EnableCallSites(const Napi::CallbackInfo &info);
   // setMemorySlot(slot, offset, size): 0 or a negative errno.
   Napi::Value SetMemorySlot(const Napi::CallbackInfo &info);
   // reserveFileArea(): its size, or a negative errno; then fileAreaGpa() says where it lies.
@@ -118,6 +120,10 @@ private:
   // swap(address, value), compareAndSwap(address, expected, value): the value before, or -1 for a fault.
   Napi::Value Swap(const Napi::CallbackInfo &info);
   Napi::Value CompareAndSwap(const Napi::CallbackInfo &info);
+  // addCallSite(returnAddress, number): the 32 bits of a jump's displacement, or a negative errno.
+  Napi::Value AddCallSite(const Napi::CallbackInfo &info);
+  // copyCallSites(from): 0 or a negative errno.
+  Napi::Value CopyCallSites(const Napi::CallbackInfo &info);
   // tablePages(): pages that its page tables occupy.
   Napi::Value TablePages(const Napi::CallbackInfo &info);
   void Release(const Napi::CallbackInfo &info) { (void)info, ReleaseTables(); }

@@ -28,6 +28,8 @@ Napi::Function Space::Define(Napi::Env env) {
                          InstanceMethod<&Space::ZeroOut>("zeroOut"),
                          InstanceMethod<&Space::Swap>("swap"),
                          InstanceMethod<&Space::CompareAndSwap>("compareAndSwap"),
+                         InstanceMethod<&Space::AddCallSite>("addCallSite"),
+                         InstanceMethod<&Space::CopyCallSites>("copyCallSites"),
                          InstanceMethod<&Space::TablePages>("tablePages"),
                          InstanceMethod<&Space::Release>("release"),
                      });
@@ -84,6 +86,15 @@ Napi::Value Space::CompareAndSwap(const Napi::CallbackInfo &info) {
   uint32_t expected = info[1].As<Napi::Number>().Uint32Value();
   uint32_t value = info[2].As<Napi::Number>().Uint32Value();
   return Result(info, rf_space_exchange(space_, AddressArgument(info[0]), &expected, value));
+}
+
+Napi::Value Space::AddCallSite(const Napi::CallbackInfo &info) {
+  return Result(info, rf_space_add_call_site(space_, AddressArgument(info[0]),
+                                             info[1].As<Napi::Number>().Uint32Value()));
+}
+
+Napi::Value Space::CopyCallSites(const Napi::CallbackInfo &info) {
+  return Result(info, rf_space_copy_call_sites(space_, Unwrap(info[0].As<Napi::Object>())->space()));
 }
 
 Napi::Value Space::TablePages(const Napi::CallbackInfo &info) {

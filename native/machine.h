@@ -44,6 +44,7 @@ struct rf_machine {
   struct rf_backing memory;
   struct rf_file_area files;
   struct rf_table_pool tables;
+  bool call_sites; /* address spaces made from now on can have rewritten system calls */
   struct rf_cpuid cpuid;
   struct rf_vcpu *_Atomic vcpus[RF_MAX_VCPUS]; /* filled as they are made; the watchdog reads them */
   struct rf_watchdog watchdog;

@@ -243,6 +243,7 @@ int rf_space_create(struct rf_space *space, struct rf_machine *machine) {
   memset(space, 0, sizeof(*space));
   space->machine = machine;
   space->root = rf_table_allocate(machine);
+  space->call_sites.enabled = machine->call_sites;
   return space->root == 0 ? -ENOMEM : 0;
 }
 
@@ -250,6 +251,9 @@ int rf_space_enter(struct rf_space *space, const struct rf_vcpu *vcpu) {
   uint64_t *root = &space->roots[vcpu->id];
   if (*root)
     return 0;
+  uint64_t system_entry = rf_call_sites_enter(space, vcpu);
+  if (system_entry == 0)
+    return -ENOMEM;
   uint64_t *entries = rf_table_entries(&space->machine->tables, space->root);
   if (!(entries[KERNEL_INDEX] & PTE_PRESENT)) {
     *root = space->root;
@@ -261,7 +265,7 @@ int rf_space_enter(struct rf_space *space, const struct rf_vcpu *vcpu) {
     memcpy(rf_table_entries(&space->machine->tables, copy), entries, RF_PAGE_SIZE);
     entries = rf_table_entries(&space->machine->tables, copy);
   }
-  exchange(&entries[KERNEL_INDEX], vcpu->system_entry);
+  exchange(&entries[KERNEL_INDEX], system_entry);
   return 0;
 }
 
@@ -271,8 +275,10 @@ void rf_space_release(struct rf_space *space) {
       rf_table_free(space->machine, space->roots[vcpu]);
     space->roots[vcpu] = 0;
   }
-  if (space->root)
+  if (space->root) {
     free_table(space->machine, NULL, space->root, TOP_LEVEL);
+    rf_call_sites_release(space);
+  }
   space->root = 0;
 }
 
@@ -363,7 +369,7 @@ static uint32_t count_tables(const struct rf_machine *machine, uint64_t table, u
 }
 
 uint32_t rf_space_table_pages(const struct rf_space *space) {
-  uint32_t copies = 0;
+  uint32_t copies = rf_call_sites_pages(space);
   for (unsigned vcpu = 0; vcpu < RF_MAX_VCPUS; vcpu++)
     copies += space->roots[vcpu] != 0 && space->roots[vcpu] != space->root;
   return space->root ? copies + count_tables(space->machine, space->root, TOP_LEVEL) : 0;

@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "call_sites.h"
 #include "machine.h"
 
 struct rf_space {
@@ -24,6 +25,7 @@ struct rf_space {
    * pages, and are kept in step with `root`, which is the first vCPU's.
    */
   uint64_t roots[RF_MAX_VCPUS];
+  struct rf_call_sites call_sites;
 };
 
 int rf_space_create(struct rf_space *space, struct rf_machine *machine);

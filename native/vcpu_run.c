@@ -156,6 +156,7 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
     if (must_finish(vcpu))
       continue;
     rf_store_registers(vcpu, registers);
+    rf_leave_call_site(space, registers);
     if (rf_leave_doorway(vcpu, registers, vcpu->run->s.regs.sregs.cs.selector & 3) == RF_CALLING)
       return RF_SYSCALL; /* an interruption that caught it there is the next switch's */
     /* Guest memory that the host cannot supply: the file ends before it, or is gone. */

@@ -107,6 +107,7 @@ static enum rf_result on_stub(struct rf_vcpu *vcpu, const struct rf_space *space
   registers->user.rip = frame->rip;
   registers->user.eflags = frame->rflags;
   registers->user.rsp = frame->rsp;
+  rf_leave_call_site(space, registers);
   /* Of the program's own making: it steps through the jump entry, or the port is closed to it. */
   if (rf_leave_doorway(vcpu, registers, 3) == RF_CALLING)
     return RF_SYSCALL;

@@ -9,6 +9,7 @@
  *
  * Guest-virtual memory, the same in every address space (the last 512 GiB; PML4 entry 511)
  *   ffff_ffff_8000_0000  system pages, in the order of their physical addresses
+ *   ffff_ffff_d400_0000  each address space's own: where rewritten system calls lead (native/call_sites.h)
  * All below 0000_8000_0000_0000 is the program's.
  */
 #ifndef RINGFENCE_RING0_ABI_H
@@ -23,6 +24,7 @@
 
 /* Guest-virtual addresses. */
 #define RF_VA_SYSTEM 0xffffffff80000000
+#define RF_VA_CALL_SITES 0xffffffffd4000000
 
 /* Pages of the system region, by index. */
 #define RF_PAGE_DOORWAY_USER 0   /* user, executable: the deprivileged class's doorway */

@@ -14,6 +14,11 @@ export interface PlatformOptions {
   readonly memory?: number;
   /** Number of virtual CPUs; chosen by the platform by default. */
   readonly vcpus?: number;
+  /**
+   * Rewrites system calls that a program makes often into jumps, on KVM hosts where `syscall` costs much (docs/call-sites.md).
+   * A program that reads its own code can see it. False by default.
+   */
+  readonly rewriteCalls?: boolean;
 }
 
 /**

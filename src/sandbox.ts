@@ -40,7 +40,11 @@ async function createKvm(options: PlatformOptions): Promise<Platform> {
     throw new UnavailableError(`${device.problem}${remedy} ('ringfence doctor' says more)`);
   }
   const { createKvmPlatform } = await import('./kvm/platform.js');
-  return createKvmPlatform({ ...sizesOf(options), device: device.path });
+  return createKvmPlatform({
+    ...sizesOf(options),
+    device: device.path,
+    callSites: options.rewriteCalls === true,
+  });
 }
 
 async function createPtrace(options: PlatformOptions): Promise<Platform> {

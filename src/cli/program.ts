@@ -94,6 +94,10 @@ function createRunCommand(status: { value: number }): Command {
       parsePlatform,
       'auto',
     )
+    .option(
+      '--rewrite-calls',
+      'make jumps of system calls that are made often, where the host makes `syscall` dear: see docs/call-sites.md',
+    )
     .option('--trace', 'print each system call to standard error, a line each')
     .option('--trace-file <file>', 'print them to a file instead')
     .addHelpText('after', EXIT_STATUS_HELP)

@@ -20,6 +20,7 @@ export interface RunCommandOptions {
   readonly net: NetworkMode;
   readonly vcpus?: number;
   readonly platform: 'auto' | PlatformName;
+  readonly rewriteCalls?: true;
   readonly trace?: true;
   readonly traceFile?: string;
 }
@@ -84,6 +85,7 @@ function sandboxOptions(
     memory: options.memory,
     net: options.net,
     ...(options.vcpus === undefined ? {} : { vcpus: options.vcpus }),
+    rewriteCalls: options.rewriteCalls === true,
     rootfs: options.rootfs,
     binds: options.bind ?? [],
     ...(trace === undefined ? {} : { trace }),

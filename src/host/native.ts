@@ -34,6 +34,8 @@ export interface NativeMachine {
   /** Whether a guest's `rdtsc` gives what the host's does. */
   readonly hasHostCounter: boolean;
   tablePages(): number;
+  /** Whether spaces made from now on can have rewritten system calls. */
+  enableCallSites(): boolean;
   attachMemory(memory: NativeMemoryFile): number;
   setMemorySlot(slot: number, offset: number, size: number): number;
   /** Size of the area for host files in guest-physical memory, which begins at `fileAreaGpa()` then. */
@@ -86,6 +88,10 @@ export interface NativeSpace {
   /** The value before, or -1 for a fault. */
   swap(address: number, value: number): number;
   compareAndSwap(address: number, expected: number, value: number): number;
+  /** The 32 bits of a jump's displacement, or -errno. */
+  addCallSite(returnAddress: number, number: number): number;
+  /** 0 or -errno. */
+  copyCallSites(from: NativeSpace): number;
   tablePages(): number;
   release(): void;
 }

@@ -5,6 +5,8 @@ import { Access, type AccessType } from '../platform/access.js';
 import { AddressSpaceBase, type UserAddresses } from '../platform/address-space-base.js';
 import { PlatformError } from '../platform/errors.js';
 import { formatRange, type FileRange } from '../platform/file-range.js';
+import type { CallSites } from '../platform/contract.js';
+import { KvmCallSites } from './call-sites.js';
 import { FileFault } from './host-file-mappings.js';
 import type { MemorySlots } from './memory-slots.js';
 import type { PageTables } from './page-tables.js';
@@ -15,18 +17,21 @@ export interface SpaceParts {
   readonly memory: MemoryFile;
   readonly slots: MemorySlots;
   readonly userAddresses: UserAddresses;
+  readonly hasCallSites: boolean;
 }
 
 export class KvmAddressSpace extends AddressSpaceBase {
   readonly #parts: SpaceParts;
   readonly #tables: PageTables;
   readonly #onRelease: () => void;
+  readonly callSites: CallSites | undefined;
 
   constructor(parts: SpaceParts, tables: PageTables, onRelease: () => void) {
     super(parts.userAddresses);
     this.#parts = parts;
     this.#tables = tables;
     this.#onRelease = onRelease;
+    if (parts.hasCallSites) this.callSites = new KvmCallSites(tables.native);
   }
 
   get machine(): NativeMachine {

@@ -18,6 +18,8 @@ export interface KvmPlatformOptions {
   /** vCPUs: guest threads that run at the same time; as many as the host's processors by default. */
   readonly vcpus?: number;
   readonly device?: string;
+  /** Address spaces have `callSites`, where the host is one whose `syscall` costs more than a jump; false by default. */
+  readonly callSites?: boolean;
 }
 
 const DEFAULT_MEMORY_LIMIT = 2 * 1024 ** 3;
@@ -54,6 +56,7 @@ export class KvmPlatform implements Platform {
         memory,
         slots: new MemorySlots(this.#machine, memory),
         userAddresses: { minimum: this.minUserAddress, maximum: this.maxUserAddress },
+        hasCallSites: options.callSites === true && this.#machine.enableCallSites(),
       };
       this.#files = new HostFileSlots(this.#machine);
       this.#tables = new PageTablesCache(this.#machine, this.#files);

@@ -89,8 +89,24 @@ export interface AddressSpaceIO {
   compareAndSwapUint32(address: number, expected: number, value: number): number;
 }
 
+/**
+ * Places of an address space that stand for system calls: a jump to one is a `mov $number, %eax; syscall` in front of
+ * `returnAddress`, as far as the program and the caller of the switch can see. They stay as long as the address space.
+ */
+export interface CallSites {
+  /**
+   * The 32 bits of disp32 in the `jmp *disp32` that leads to such a place; undefined where there is no more room. Each of
+   * the four bytes is an opcode that is undefined in 64-bit mode.
+   */
+  add(returnAddress: number, number: number): number | undefined;
+  /** Gives this address space, which has none yet, all that `other` has. @throws {OutOfMemoryError} */
+  copyFrom(other: AddressSpace): void;
+}
+
 /** A virtual address space in which contexts run. */
 export interface AddressSpace extends AddressSpaceIO {
+  /** Absent where the platform has none, was not asked for them, or where they gain nothing. */
+  readonly callSites?: CallSites | undefined;
   /**
    * Maps `range` of the host file `fd`, shared, at `address`, replacing what is mapped there: the memory's, or any
    * regular file or memfd, for what it is open for. The descriptor may be closed after. An access behind the file's

@@ -23,6 +23,7 @@ interface Recipe {
 const bare = (name: string): Recipe => ({ sources: [`${name}.c`], flags: ['-O1', ...BARE] });
 
 const RECIPES = {
+  call_sites: { sources: ['call_sites.c'], flags: ['-O1', '-pthread', ...STATIC] },
   clocks: { sources: ['clocks.c'], flags: ['-O1', '-pthread', ...STATIC] },
   compute: bare('compute'),
   cpuid: bare('cpuid'),

@@ -30,6 +30,8 @@ export async function forkMemory(
     copyMappings(parent, child);
     if (parent.pages.runCount <= RUNS_AT_ONCE) parent.pages.forkInto(child.pages, 0, RUNS_AT_ONCE);
     else await copyPages(parent, child);
+    // Behind the pages: other threads may have had more rewritten meanwhile.
+    if (child.callSites !== undefined) parent.callSites?.forkInto(child.callSites);
     dropUnwanted(parent, child);
     if (!child.account()) throw new OutOfMemoryError('no memory is left for mappings');
     return child;

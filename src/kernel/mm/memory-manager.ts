@@ -7,6 +7,7 @@ import type { GuestAddressSpace, GuestMemory } from '../guest.js';
 import { FutexTable } from '../task/futex.js';
 import { Rlimit, type ResourceLimits } from '../task/resource-limits.js';
 import type { AddressLayout } from './address-layout.js';
+import { CallSites } from './call-sites.js';
 import { ACCERR, MAPERR, OUT_OF_MEMORY, Pager, type Fault } from './pager.js';
 import { ResidentPages } from './resident-pages.js';
 import { Vma, type VmaAttributes } from './vma.js';
@@ -64,6 +65,8 @@ export class MemoryManager {
   readonly vmas = new VmaSet();
   readonly pages: ResidentPages;
   readonly pager: Pager;
+  /** Undefined where system calls are left as the program has them. */
+  readonly callSites: CallSites | undefined;
   /** The heap: from `startBrk` to the program break, brk(2). */
   startBrk = 0;
   brk = 0;
@@ -96,6 +99,8 @@ export class MemoryManager {
     this.limits = parts.limits;
     this.pages = new ResidentPages(parts.addressSpace, parts.memory);
     this.pager = new Pager(this.pages);
+    const jumps = parts.addressSpace.callSites;
+    this.callSites = jumps && new CallSites(this, jumps);
     this.#kernelMemory = KernelMemory.of(parts.memory);
   }
 
@@ -130,19 +135,11 @@ export class MemoryManager {
 
   /** Bytes copied from the guest; fewer than asked means EFAULT at that point. */
   copyIn(address: number, dst: Uint8Array): number {
-    const length = Math.min(dst.length, this.layout.top - address);
-    if (length <= 0) return 0;
-    let done = 0;
-    let stuckAt = -1;
-    for (;;) {
-      done += this.addressSpace.tryCopyIn(
-        address + done,
-        done === 0 && length === dst.length ? dst : dst.subarray(done, length),
-      );
-      if (done >= length || done === stuckAt) return done;
-      if (this.handleFault(address + done, Access.Read) !== 0) return done;
-      stuckAt = done;
+    const done = this.#copyIn(address, dst);
+    if (this.callSites !== undefined && done > 0) {
+      this.callSites.restore(address, dst.subarray(0, done));
     }
+    return done;
   }
 
   /** Bytes copied to the guest; fewer than asked means EFAULT at that point. */
@@ -250,6 +247,22 @@ export class MemoryManager {
     this.pages.releaseAll();
     this.#kernelMemory.give(this.#accounted);
     this.#accounted = 0;
+  }
+
+  #copyIn(address: number, dst: Uint8Array): number {
+    const length = Math.min(dst.length, this.layout.top - address);
+    if (length <= 0) return 0;
+    let done = 0;
+    let stuckAt = -1;
+    for (;;) {
+      done += this.addressSpace.tryCopyIn(
+        address + done,
+        done === 0 && length === dst.length ? dst : dst.subarray(done, length),
+      );
+      if (done >= length || done === stuckAt) return done;
+      if (this.handleFault(address + done, Access.Read) !== 0) return done;
+      stuckAt = done;
+    }
   }
 
   #invalidate(vma: Vma, start: number, end: number, truncated: boolean): void {

@@ -15,6 +15,15 @@ export interface PageRun extends Interval {
   writeProtected: boolean;
   /** The frames belong to the address space, not to a file. */
   readonly owned: boolean;
+  /** One page of an image, owned, with system calls rewritten (call-sites.ts): as good as the file's at any time. */
+  readonly rewritten: boolean;
+}
+
+/** How pages are held. */
+export interface Holding {
+  readonly owned: boolean;
+  readonly writeProtected: boolean;
+  readonly rewritten?: boolean;
 }
 
 /** Arguments of one call lie on the stack, which is not without end. */
@@ -27,6 +36,8 @@ export class ResidentPages {
   /** Bytes resident, now and at most. */
   bytes = 0;
   #peakBytes = 0;
+  /** Times that rewritten pages have gone. */
+  rewrittenLost = 0;
 
   constructor(
     readonly addressSpace: GuestAddressSpace,
@@ -61,12 +72,7 @@ export class ResidentPages {
   }
 
   /** Puts frames, whose reference is handed over, behind pages that have none. */
-  add(
-    start: number,
-    frames: FileRange,
-    access: AccessType,
-    how: { owned: boolean; writeProtected: boolean },
-  ): void {
+  add(start: number, frames: FileRange, access: AccessType, how: Holding): void {
     const run: PageRun = {
       start,
       end: start + (frames.end - frames.start),
@@ -74,6 +80,7 @@ export class ResidentPages {
       access: effectiveAccess(access, how.writeProtected),
       writeProtected: how.writeProtected,
       owned: how.owned,
+      rewritten: how.rewritten === true,
     };
     this.#translate(run);
     this.bytes += run.end - run.start;
@@ -82,12 +89,7 @@ export class ResidentPages {
   }
 
   /** Puts other frames behind pages that are all resident; the old frames are given back. */
-  replace(
-    start: number,
-    frames: FileRange,
-    access: AccessType,
-    how: { owned: boolean; writeProtected: boolean },
-  ): void {
+  replace(start: number, frames: FileRange, access: AccessType, how: Holding): void {
     const old = this.#cut(start, start + (frames.end - frames.start));
     try {
       this.add(start, frames, access, how);
@@ -102,9 +104,9 @@ export class ResidentPages {
   drop(start: number, end: number, onlyFile = false): void {
     if (!this.#runs.occupied(start, end)) return;
     const runs = this.#cut(start, end);
-    const gone = onlyFile ? runs.filter((run) => !run.owned) : runs;
+    const gone = onlyFile ? runs.filter((run) => !run.owned || run.rewritten) : runs;
     if (gone.length < runs.length) {
-      this.#restore(runs.filter((run) => run.owned));
+      this.#restore(runs.filter((run) => run.owned && !run.rewritten));
       this.#untranslate(gone);
     } else {
       this.#untranslateAll(gone);
@@ -115,7 +117,7 @@ export class ResidentPages {
   /** Gives the translations of [start, end) the access of their mapping. */
   protect(start: number, end: number, access: AccessType): void {
     if (!this.#runs.occupied(start, end)) return;
-    const runs = this.#cut(start, end);
+    const runs = this.#withoutRewritten(this.#cut(start, end));
     const changed = runs.filter(
       (run) => run.access !== effectiveAccess(access, run.writeProtected),
     );
@@ -132,7 +134,7 @@ export class ResidentPages {
 
   /** Takes [from, from + length) to `to`, where nothing is resident. The ranges do not overlap. */
   move(from: number, length: number, to: number): void {
-    const runs = this.#cut(from, from + length);
+    const runs = this.#withoutRewritten(this.#cut(from, from + length));
     this.#untranslateAll(runs);
     for (const run of runs) {
       run.end += to - from;
@@ -215,6 +217,15 @@ export class ResidentPages {
     this.#runs.clear();
   }
 
+  /** Gives up, of runs that have been cut out, those that are rewritten: the file's pages will do. */
+  #withoutRewritten(runs: PageRun[]): PageRun[] {
+    const rewritten = runs.filter((run) => run.rewritten);
+    if (rewritten.length === 0) return runs;
+    this.#untranslate(rewritten);
+    for (const run of rewritten) this.#release(run);
+    return runs.filter((run) => !run.rewritten);
+  }
+
   #translate(run: PageRun): void {
     if (run.access === 0) return;
     const range = { start: run.frame, end: run.frame + (run.end - run.start) };
@@ -244,6 +255,7 @@ export class ResidentPages {
   }
 
   #release(run: PageRun): void {
+    if (run.rewritten) this.rewrittenLost++;
     if (this.bytes > this.#peakBytes) this.#peakBytes = this.bytes;
     this.bytes -= run.end - run.start;
     this.memory.decRef({ start: run.frame, end: run.frame + (run.end - run.start) });
@@ -323,6 +335,7 @@ function continues(run: PageRun, next: PageRun): boolean {
     run.frame + (run.end - run.start) === next.frame &&
     run.access === next.access &&
     run.writeProtected === next.writeProtected &&
-    run.owned === next.owned
+    run.owned === next.owned &&
+    run.rewritten === next.rewritten
   );
 }

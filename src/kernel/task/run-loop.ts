@@ -18,6 +18,7 @@ const TURN_INTERVAL = 4;
 const CALLS_PER_LOOK = 4;
 /** A guest that ran so many milliseconds without a call is computing: switches stay asynchronous. */
 const COMPUTING = 1;
+const INVALID_OPCODE_VECTOR = 6;
 const PAGE_FAULT_VECTOR = 14;
 /** Bits of a page fault's error code (SDM volume 3, section 4.7). */
 const PAGE_FAULT_PRESENT = 1;
@@ -75,7 +76,8 @@ class RunLoop {
         const pending = this.#syscall();
         if (pending !== undefined) await pending;
       } else if (result === SwitchResult.Signal) {
-        this.#exception();
+        const pending = this.#exception();
+        if (pending !== undefined) await pending;
       } else if (result === SwitchResult.Interrupt) {
         this.#computing = true;
         this.#synchronous = false;
@@ -110,6 +112,7 @@ class RunLoop {
   #syscall(): Promise<void> | undefined {
     const task = this.#task;
     const number = syscallNumber(task);
+    task.mm.callSites?.called(task.registers);
     const result = task.kernel.dispatch(task, number);
     if (typeof result === 'number') {
       this.#setResult(number, result);
@@ -130,11 +133,17 @@ class RunLoop {
     if (result === -Errno.EINTR) task.interruptedCall = number;
   }
 
-  #exception(): void {
+  /** A promise where it is a call whose answer must be waited for. */
+  #exception(): Promise<void> | undefined {
     const task = this.#task;
     const { registers, mm } = task;
     const signo = registers.low32(Report.SignoCode);
     const vector = registers.high32(Report.AccessVector);
+    if (vector === INVALID_OPCODE_VECTOR && mm.callSites !== undefined) {
+      const meaning = mm.callSites.undefinedOpcode(registers);
+      if (meaning === 'call') return this.#syscall();
+      if (meaning === 'repeat') return undefined;
+    }
     let code = registers.highInt32(Report.SignoCode);
     let raised = signo;
     if (signo === Signo.SIGSEGV && vector === PAGE_FAULT_VECTOR) {
@@ -142,7 +151,7 @@ class RunLoop {
         registers.getNumber(Report.FaultAddress),
         registers.low32(Report.AccessVector),
       );
-      if (fault === 0) return;
+      if (fault === 0) return undefined;
       raised = fault.signo;
       code = fault.code;
       if (raised === Signo.SIGKILL) {
@@ -156,6 +165,7 @@ class RunLoop {
       errorCode = (errorCode | PAGE_FAULT_PRESENT) & ~PAGE_FAULT_RESERVED;
     }
     task.forceSignal({ signo: raised, code, address, vector, errorCode });
+    return undefined;
   }
 
   /** Lets the other tasks that could run have their turn: they are queued as this one now is. */
