@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host_facts.h"
 #include "interrupts.h"
 #include "self_test.h"
 #include "vm_exit.h"
@@ -21,6 +22,16 @@ int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id) {
   else
     machine->vcpus[id] = vcpu;
   return status;
+}
+
+static int test(struct rf_machine *machine, const char **stage) {
+  machine->state_components = rf_find_state_components(machine->vcpus[0]->fd);
+  int status = rf_self_test(machine, machine->vcpus[0], stage);
+  if (status < 0)
+    return status;
+  machine->tested = true;
+  rf_remember_host(machine);
+  return 0;
 }
 
 int rf_machine_open(struct rf_machine **result, const char *device, const char **stage) {
@@ -39,10 +50,8 @@ int rf_machine_open(struct rf_machine **result, const char *device, const char *
   rf_watchdog_init(&machine->watchdog, machine->vcpus);
   *stage = "vCPU";
   status = rf_machine_add_vcpu(machine, 0);
-  if (status == 0)
-    machine->state_components = rf_find_state_components(machine->vcpus[0]->fd);
-  if (status == 0)
-    status = rf_self_test(machine, machine->vcpus[0], stage);
+  if (status == 0 && !machine->tested)
+    status = test(machine, stage);
   if (status < 0)
     rf_machine_close(machine);
   else

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../ring0/abi.h"
+#include "host_facts.h"
 #include "page_table.h"
 #include "stub.h"
 #include "vcpu.h"
@@ -79,11 +80,8 @@ static int map_system_memory(struct rf_machine *machine) {
   machine->flush_page = machine->system + RF_SYSTEM_PAGES * RF_PAGE_SIZE;
   memcpy(machine->system, rf_stub_image, (size_t)(rf_stub_image_end - rf_stub_image));
   rf_write_idt(machine->system + RF_PAGE_IDT * RF_PAGE_SIZE);
-  int status = rf_kvm_set_slot(machine->vm, SLOT_SYSTEM, RF_GPA_SYSTEM, machine->system,
-                               RF_SYSTEM_PAGES * RF_PAGE_SIZE);
-  if (status == 0)
-    status = set_flush_slot(machine, true);
-  return status;
+  return rf_kvm_set_slot(machine->vm, SLOT_SYSTEM, RF_GPA_SYSTEM, machine->system,
+                         RF_SYSTEM_PAGES * RF_PAGE_SIZE);
 }
 
 static int check_capabilities(struct rf_machine *machine) {
@@ -115,7 +113,9 @@ int rf_machine_create(struct rf_machine *machine, const char *device, const char
   machine->memory.slot = MAP_FAILED;
   STEP("open", machine->kvm = rf_kvm_open(device));
   STEP("capabilities", check_capabilities(machine));
-  STEP("KVM_GET_SUPPORTED_CPUID", rf_kvm_supported_cpuid(machine->kvm, &machine->cpuid));
+  machine->tested = rf_recall_host(machine);
+  if (!machine->tested)
+    STEP("KVM_GET_SUPPORTED_CPUID", rf_kvm_supported_cpuid(machine->kvm, &machine->cpuid));
   choose_features(machine);
   int slots = rf_kvm_check(machine->kvm, KVM_CAP_NR_MEMSLOTS);
   machine->slot_count = slots > 0 ? (uint32_t)slots : 32; /* KVM API document, section 4.35 */
@@ -209,7 +209,7 @@ static void stop(struct rf_machine *machine, int status) {
 
 /* Deleting any slot makes KVM drop every shadow page and nested table there is. */
 int rf_machine_flush_all(struct rf_machine *machine) {
-  int status = machine->flush_slot ? 0 : set_flush_slot(machine, true);
+  int status = rf_machine_add_test_page(machine);
   if (status == 0)
     status = set_flush_slot(machine, false);
   if (status < 0) {
@@ -231,6 +231,11 @@ void rf_machine_commit(struct rf_machine *machine, uint64_t gpa, uint64_t length
 
 uint8_t *rf_machine_vcpu_page(struct rf_machine *machine, unsigned vcpu, unsigned page) {
   return machine->system + (RF_PAGE_VCPU + vcpu * RF_VCPU_PAGES + page) * RF_PAGE_SIZE;
+}
+
+/* A slot costs KVM a wait for every reader of its slots: none is set before it is needed. */
+int rf_machine_add_test_page(struct rf_machine *machine) {
+  return machine->flush_slot ? 0 : set_flush_slot(machine, true);
 }
 
 uint64_t rf_machine_test_page_gpa(void) { return GPA_FLUSH; }

@@ -31,6 +31,7 @@ struct rf_machine {
   uint64_t cr4;
   uint64_t xcr0;             /* 0 where the guest's XCR0 is not ours to set */
   uint32_t state_components; /* of the extended state, those that KVM_SET_XSAVE takes */
+  bool tested;               /* the self-test has been passed, by it or by one before it */
   bool gigabyte_pages;
   unsigned physical_bits, linear_bits; /* of addresses, on its vCPUs */
   uint32_t slot_count;                 /* memory slots that KVM gives */
@@ -71,6 +72,7 @@ int rf_machine_flush_range(struct rf_machine *machine, uint64_t gpa, uint64_t le
 int rf_machine_flush_all(struct rf_machine *machine);
 
 /* A page of guest memory that nothing else uses while no flush is under way: the self-test runs in it. */
+int rf_machine_add_test_page(struct rf_machine *machine);
 uint64_t rf_machine_test_page_gpa(void);
 
 uint8_t *rf_machine_vcpu_page(struct rf_machine *machine, unsigned vcpu, unsigned page);

@@ -113,7 +113,9 @@ int rf_self_test(struct rf_machine *machine, struct rf_vcpu *vcpu, const char **
   *stage = "self-test: memory";
   struct rf_context *context = malloc(sizeof(*context));
   struct rf_space space;
-  int status = context ? rf_space_create(&space, machine) : -ENOMEM;
+  int status = context ? rf_machine_add_test_page(machine) : -ENOMEM;
+  if (status == 0)
+    status = rf_space_create(&space, machine);
   if (status < 0) {
     free(context);
     return status;

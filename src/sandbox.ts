@@ -1,7 +1,7 @@
 /** Joins a platform and a kernel: the only place that knows both. */
 import { getSystemErrorName } from 'node:util';
 import { PlatformError, StartError } from './errors.js';
-import { inspectKvmDevice } from './host/kvm-device.js';
+import { canOpenKvmDevice, inspectKvmDevice, kvmDevicePath } from './host/kvm-device.js';
 import { createFsContext, enter } from './kernel/fs/create-fs-context.js';
 import type { FsContext } from './kernel/fs/fs-context.js';
 import { Kernel } from './kernel/kernel.js';
@@ -34,17 +34,21 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
 }
 
 async function createKvm(options: PlatformOptions): Promise<Platform> {
-  const device = inspectKvmDevice();
-  if (device.problem !== undefined) {
-    const remedy = device.remedy === undefined ? '' : `; try: ${device.remedy}`;
-    throw new UnavailableError(`${device.problem}${remedy} ('ringfence doctor' says more)`);
-  }
+  const device = kvmDevicePath();
+  if (!canOpenKvmDevice(device)) throw unavailable(device);
   const { createKvmPlatform } = await import('./kvm/platform.js');
   return createKvmPlatform({
     ...sizesOf(options),
-    device: device.path,
+    device,
     callSites: options.rewriteCalls === true,
   });
+}
+
+function unavailable(path: string): UnavailableError {
+  const device = inspectKvmDevice(path);
+  const remedy = device.remedy === undefined ? '' : `; try: ${device.remedy}`;
+  const problem = device.problem ?? `${path} did not open`;
+  return new UnavailableError(`${problem}${remedy} ('ringfence doctor' says more)`);
 }
 
 async function createPtrace(options: PlatformOptions): Promise<Platform> {

@@ -44,6 +44,11 @@ export function kvmDevicePath(): string {
   return process.env.RINGFENCE_KVM_DEVICE ?? '/dev/kvm';
 }
 
+/** Whether it opens; what else there is to know takes milliseconds on a machine of many processors. */
+export function canOpenKvmDevice(path = kvmDevicePath()): boolean {
+  return openError(path) === undefined;
+}
+
 export function inspectKvmDevice(path = kvmDevicePath()): KvmDevice {
   const facts = gatherFacts(path);
   return { ...facts, problem: problemOf(facts), remedy: remedyFor(facts) };

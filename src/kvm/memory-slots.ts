@@ -15,6 +15,8 @@ export class MemorySlots {
     this.#machine = machine;
     const status = machine.attachMemory(memory.native);
     if (status < 0) throw new PlatformError(`cannot map the memory file again: errno ${-status}`);
+    // Sure to be used, and set at once while no vCPU has run: after that KVM waits for all of them.
+    this.#back(0);
   }
 
   /** The guest-physical address of `range` of the memory file, backed from now on. */

@@ -3,8 +3,14 @@ import { native, type NativeMemoryFile } from '../host/native.js';
 import { PlatformError } from '../platform/errors.js';
 import type { FileRange } from '../platform/file-range.js';
 
-/** Unit of memory slots and of views. */
+/** Unit of memory slots. */
 export const CHUNK_SIZE = 64 * 1024 * 1024;
+
+/**
+ * Unit of views. V8 counts a view as so much memory that collecting garbage may free, and collects the sooner: when it
+ * was a whole chunk, every small sandbox made it collect everything.
+ */
+export const VIEW_SIZE = 8 * 1024 * 1024;
 
 /** Ranges asked of the host at a time. */
 const EXTENTS_AT_ONCE = 256;
@@ -13,7 +19,7 @@ export class FileMapping {
   readonly native: NativeMemoryFile;
   /** Bytes of the file, whole chunks. */
   readonly size: number;
-  readonly #chunks: (Uint8Array | undefined)[] = [];
+  readonly #views: (Uint8Array | undefined)[] = [];
   #destroyed = false;
 
   constructor(leastSize: number) {
@@ -27,13 +33,13 @@ export class FileMapping {
 
   /** Views that cover `range`, in order. */
   blocks(range: FileRange): Uint8Array[] {
-    const first = Math.floor(range.start / CHUNK_SIZE);
-    if (range.end <= (first + 1) * CHUNK_SIZE) return [this.#view(first, range.start, range.end)];
+    const first = Math.floor(range.start / VIEW_SIZE);
+    if (range.end <= (first + 1) * VIEW_SIZE) return [this.#view(first, range.start, range.end)];
     const blocks: Uint8Array[] = [];
     for (let at = range.start; at < range.end;) {
-      const chunk = Math.floor(at / CHUNK_SIZE);
-      const end = Math.min(range.end, (chunk + 1) * CHUNK_SIZE);
-      blocks.push(this.#view(chunk, at, end));
+      const index = Math.floor(at / VIEW_SIZE);
+      const end = Math.min(range.end, (index + 1) * VIEW_SIZE);
+      blocks.push(this.#view(index, at, end));
       at = end;
     }
     return blocks;
@@ -74,7 +80,7 @@ export class FileMapping {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#chunks.length = 0;
+    this.#views.length = 0;
     this.native.destroy();
   }
 
@@ -83,14 +89,14 @@ export class FileMapping {
     if (this.#destroyed) throw new PlatformError('the memory file has been destroyed');
   }
 
-  #view(chunk: number, start: number, end: number): Uint8Array {
-    const base = chunk * CHUNK_SIZE;
-    const whole = (this.#chunks[chunk] ??= this.#mapChunk(base));
+  #view(index: number, start: number, end: number): Uint8Array {
+    const base = index * VIEW_SIZE;
+    const whole = (this.#views[index] ??= this.#mapView(base));
     return whole.subarray(start - base, end - base);
   }
 
-  #mapChunk(base: number): Uint8Array {
+  #mapView(base: number): Uint8Array {
     this.checkUsable();
-    return new Uint8Array(this.native.view(base, CHUNK_SIZE));
+    return new Uint8Array(this.native.view(base, VIEW_SIZE));
   }
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { allocateAndFill, type Reader } from '../../src/memory/allocate-and-fill.js';
-import { CHUNK_SIZE } from '../../src/memory/file-mapping.js';
+import { VIEW_SIZE } from '../../src/memory/file-mapping.js';
 import { MemoryFile } from '../../src/memory/memory-file.js';
 import { MemoryKind } from '../../src/platform/contract.js';
 import { OutOfMemoryError } from '../../src/platform/errors.js';
@@ -51,9 +51,9 @@ for (const { name, total, end, pages } of cases) {
 }
 
 it('blocks are filled one behind the other', () => {
-  const memory = new MemoryFile(3 * CHUNK_SIZE);
+  const memory = new MemoryFile(3 * VIEW_SIZE);
   memory.allocate(PAGE, MemoryKind.System);
-  const length = CHUNK_SIZE + PAGE;
+  const length = VIEW_SIZE + PAGE;
   let calls = 0;
   const { range } = allocateAndFill(memory, length, MemoryKind.Anonymous, (dst) => {
     dst[0] = ++calls;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { CHUNK_SIZE } from '../../src/memory/file-mapping.js';
+import { CHUNK_SIZE, VIEW_SIZE } from '../../src/memory/file-mapping.js';
 import { MemoryFile } from '../../src/memory/memory-file.js';
 import { MemoryKind } from '../../src/platform/contract.js';
 import { OutOfMemoryError, PlatformError } from '../../src/platform/errors.js';
@@ -29,11 +29,11 @@ it('memory reads as zeroes however often it is reused', () => {
   memory.destroy();
 });
 
-it('a range that crosses chunks is given in blocks that cover it', () => {
+it('a range that crosses views is given in blocks that cover it', () => {
   const memory = new MemoryFile(3 * CHUNK_SIZE);
-  const range = memory.allocate(2 * CHUNK_SIZE + PAGE, MemoryKind.Anonymous);
+  const range = memory.allocate(2 * VIEW_SIZE + PAGE, MemoryKind.Anonymous);
   const blocks = bytes(memory, { start: range.start + 5, end: range.end - 7 });
-  expect(blocks.reduce((sum, block) => sum + block.length, 0)).toBe(2 * CHUNK_SIZE + PAGE - 12);
+  expect(blocks.reduce((sum, block) => sum + block.length, 0)).toBe(2 * VIEW_SIZE + PAGE - 12);
   expect(blocks.length).toBe(3);
   memory.destroy();
 });
