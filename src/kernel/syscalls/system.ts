@@ -51,6 +51,13 @@ function sysPersonality(_task: Task, args: Registers): number {
   return wanted === PERSONALITY_QUERY || wanted === 0 ? 0 : -Errno.EINVAL;
 }
 
+/** To name the machine is no right of a locked-down container's root: it has no CAP_SYS_ADMIN. */
+function refuse(): number {
+  return -Errno.EPERM;
+}
+
+const REFUSED = 'EPERM, as in a locked-down container';
+
 export const rows: readonly SyscallRow[] = [
   { number: 63, name: 'uname', handler: sysUname, args: ['utsname-out'], support: 'full' },
   { number: 99, name: 'sysinfo', handler: sysSysinfo, args: ['pointer'], support: 'full' },
@@ -61,6 +68,22 @@ export const rows: readonly SyscallRow[] = [
     args: ['hex'],
     support: 'partial',
     missing: 'everything but PER_LINUX',
+  },
+  {
+    number: 170,
+    name: 'sethostname',
+    handler: refuse,
+    args: ['buffer-in', 'int'],
+    support: 'partial',
+    missing: REFUSED,
+  },
+  {
+    number: 171,
+    name: 'setdomainname',
+    handler: refuse,
+    args: ['buffer-in', 'int'],
+    support: 'partial',
+    missing: REFUSED,
   },
   {
     number: 324,
