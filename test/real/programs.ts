@@ -21,7 +21,6 @@ interface Program {
   readonly normalise?: Normalise;
   /** Its directory is the host's, bound; else it is a layer in the sandbox's memory. */
   readonly bound?: boolean;
-  readonly seconds?: number;
 }
 
 function isInstalled(program: string): boolean {
@@ -55,12 +54,15 @@ async function inOwnDirectory(program: Program, sandboxed: boolean): Promise<Out
   }
 }
 
+/** A few seconds on a quiet machine; on a busy one as many minutes are no failure. */
+const PATIENCE = patience(600_000);
+
 /** Declares the test: the script does in a sandbox what it does natively, and ends well in both. */
 export function itRunsAsNative(name: string, program: Program): void {
   const lacking = lackOf(program.needs ?? {});
   it.skipIf(lacking !== undefined)(
     name,
-    { timeout: patience((program.seconds ?? 60) * 1000), meta: lacking ? { lacking } : {} },
+    { timeout: PATIENCE, meta: lacking ? { lacking } : {} },
     async ({ expect }) => {
       const [native, guest] = await Promise.all([
         inOwnDirectory(program, false),

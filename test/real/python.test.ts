@@ -10,6 +10,8 @@ describePlatforms('python', () => {
     script: 'python.py',
   });
 
+  itRunsAsNative('import of the whole standard library', { interpreter, script: 'imports.py' });
+
   itRunsAsNative('the interactive interpreter on a pseudo-terminal', {
     interpreter,
     script: 'repl.py',

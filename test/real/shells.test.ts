@@ -11,7 +11,6 @@ describePlatforms('shells', () => {
     interpreter: ['/bin/bash'],
     script: 'shell.bash',
     normalise: withoutRemark,
-    seconds: 180,
     needs: { xz: 'xz-utils' },
   });
 
@@ -25,5 +24,11 @@ describePlatforms('shells', () => {
     interpreter: ['/bin/busybox', 'sh'],
     script: 'posix.sh',
     needs: { busybox: 'busybox-static' },
+  });
+
+  itRunsAsNative('job control on a terminal: bash, dash, busybox sh', {
+    interpreter: ['/usr/bin/python3'],
+    script: 'job-control.py',
+    needs: { busybox: 'busybox-static', bash: 'bash' },
   });
 });

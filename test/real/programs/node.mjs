@@ -109,9 +109,9 @@ async function files() {
 }
 
 async function signals() {
-  process.once('SIGUSR2', (name) => console.log(name));
+  const caught = once(process, 'SIGUSR2');
   process.kill(process.pid, 'SIGUSR2');
-  await delay(50);
+  console.log(await caught);
   const begin = performance.now();
   await delay(20);
   console.log(

@@ -23,9 +23,10 @@ print $in "through open3\n"; close $in; print sort <$out>; waitpid $opened, 0; p
 print `echo backquotes; exit 9`, $? >> 8, ' ', system('kill -9 $$') & 127, ' ', system('/missing'), " $!\n";
 
 my @caught; $SIG{USR1} = sub { push @caught, shift }; kill USR1 => $$ for 1 .. 3; print "@caught\n";
-eval { local $SIG{ALRM} = sub { die "alarm\n" }; Time::HiRes::alarm(0.1); sleep 20 }; print $@;
-$SIG{CHLD} = sub { while ((my $gone = waitpid -1, WNOHANG) > 0) { print 'reaped ', $? >> 8, "\n" } };
-if (fork() == 0) { exit 7 } sleep 0.3; $SIG{CHLD} = 'DEFAULT';
+eval { local $SIG{ALRM} = sub { die "alarm\n" }; Time::HiRes::alarm(0.1); sleep 300 }; print $@;
+my $reaped = 0;
+$SIG{CHLD} = sub { while ((my $gone = waitpid -1, WNOHANG) > 0) { print 'reaped ', $? >> 8, "\n"; $reaped++ } };
+if (fork() == 0) { exit 7 } sleep 0.05 until $reaped; $SIG{CHLD} = 'DEFAULT';
 
 my $server = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die $!;
 if (fork() == 0) { my $c = $server->accept; while (<$c>) { print $c uc } exit 0 }

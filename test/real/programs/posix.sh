@@ -49,15 +49,16 @@ section jobs
 (exit 7) & one=$!
 (exit 8) & two=$!
 wait "$one"; echo "one: $?"; wait "$two"; echo "two: $?"
-sleep 30 & sleeper=$!
+sleep 300 & sleeper=$!
 kill -0 "$sleeper"; echo "alive: $?"; kill "$sleeper"; wait "$sleeper" 2>/dev/null; echo "terminated: $?"
-for n in 3 1 2; do (sleep "0.$n"; echo "slept $n" >> slept) & done; wait; cat slept
+for n in 3 1 2; do (sleep "0.$n"; echo "slept $n" >> slept) & done; wait; sort slept
 mkfifo queue; (sed 's/^/from the queue: /' < queue) & echo message > queue; wait
 
 section traps
 trap 'echo caught' USR1; kill -USR1 $$; echo 'after the signal'; trap - USR1
 (trap 'echo "exits with $?"' EXIT; exit 4); echo "subshell: $?"
-trap 'echo interrupted' ALRM; self=$$; (sleep 0.2; kill -ALRM "$self") & sleep 30 & child=$!
+trap 'echo interrupted' ALRM; self=$$; sleep 300 & child=$!
+(until grep -q '^State:.S' "/proc/$self/status"; do sleep 0.05; done; kill -ALRM "$self") &
 wait "$child"; echo "wait: $(($? > 128))"; kill "$child"; wait; trap - ALRM
 for signal in HUP KILL TERM PIPE; do sh -c "kill -$signal \$\$" 2>/dev/null; echo "$signal $?"; done 2>/dev/null
 

@@ -56,7 +56,7 @@ def threads():
     got = []
     while len(got) < 200:
         with condition:
-            condition.wait_for(lambda: items, timeout=20)
+            condition.wait_for(lambda: items, timeout=300)
             got += items
             items.clear()
     producer.join()
@@ -122,7 +122,7 @@ def multiprocesses():
         lock, results = context.Lock(), context.Queue()
         worker = context.Process(target=fill, args=(shared, number, lock, results, theirs))
         worker.start()
-        print(results.get(timeout=30), len(ours.recv()['large']))
+        print(results.get(timeout=300), len(ours.recv()['large']))
         worker.join()
         print(worker.exitcode, number.value, shared[:])
     memory = multiprocessing.shared_memory.SharedMemory(create=True, size=10_000)
@@ -186,7 +186,7 @@ def sockets():
         with Server((place, 0), Handler) as server:
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             data = random.Random(1).randbytes(1_000_000)
-            with socket.create_connection(server.server_address[:2], timeout=20) as connection:
+            with socket.create_connection(server.server_address[:2], timeout=300) as connection:
                 connection.sendall(struct.pack('>I', len(data)) + data)
                 got = b''
                 while chunk := connection.recv(65536):
@@ -267,8 +267,8 @@ def signals():
     print(os.read(reader, 10))
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(InterruptedError('handler')))
-    signal.alarm(1)
     try:
+        signal.alarm(1)
         time.sleep(30)
     except InterruptedError as error:
         print('interrupted', error)

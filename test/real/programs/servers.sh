@@ -1,6 +1,6 @@
 # Servers and their clients in one sandbox: Redis, nginx, and a database on disk. A socket has its name in memory.
 set -eu
-until_ready() { for _ in $(seq 1 100); do "$@" > /dev/null 2>&1 && return; sleep 0.1; done; echo "never ready: $*"; exit 1; }
+until_ready() { for _ in $(seq 1 1000); do "$@" > /dev/null 2>&1 && return; sleep 0.1; done; echo "never ready: $*"; exit 1; }
 
 redis= nginx=
 sockets=$(mktemp -d)
@@ -15,7 +15,7 @@ redis-benchmark -p 7399 -q -n 2000 -c 20 -P 4 -t ping,set,get,incr,lpush,lrange_
 cli get counter:__rand_int__; cli llen mylist; cli exists key counter
 printf 'MULTI\nRPUSH list a b c\nLRANGE list 0 -1\nEXEC\n' | cli; cli eval 'return redis.call("get", KEYS[1]) .. ARGV[1]' 1 key '!'
 cli save; cli bgrewriteaof; cli --bigkeys > /dev/null; cli expire key 100; cli ttl key | grep -c .
-cli blpop queue 10 > popped & waiting=$!
+cli blpop queue 300 > popped & waiting=$!
 until_ready sh -c 'redis-cli -p 7399 client list | grep -q blpop'
 cli lpush queue item; wait "$waiting"; cat popped
 cli shutdown nosave || true; wait "$redis"; echo "redis: $?"; redis=; redis-check-aof appendonlydir/*.manifest | tail -n 1
@@ -33,7 +33,7 @@ http {
 END
 nginx -p "$PWD" -c nginx.conf -e logs/error &
 nginx=$!
-get() { curl -sS --max-time 30 "$@"; }
+get() { curl -sS --max-time 300 "$@"; }
 page=http://127.0.0.1:7398
 until_ready get "$page/"
 get "$page/"; get "$page/behind/"; get "$page/large" | cmp - site/large && echo large; get --compressed "$page/text" | cmp - site/text && echo compressed
@@ -57,5 +57,5 @@ SELECT count(*), sum(number), avg(length(text)) FROM rows WHERE number BETWEEN 1
 VACUUM; PRAGMA integrity_check;
 END
 sqlite3 rows.db .dump | sha256sum; stat -c %s rows.db
-for n in 1 2 3; do sqlite3 -cmd '.timeout 20000' rows.db "INSERT INTO rows (text) SELECT 'by $n' FROM rows LIMIT 500" & done; wait
+for n in 1 2 3; do sqlite3 -cmd '.timeout 300000' rows.db "INSERT INTO rows (text) SELECT 'by $n' FROM rows LIMIT 500" & done; wait
 sqlite3 rows.db "SELECT count(*) FROM rows WHERE text LIKE 'by %'"

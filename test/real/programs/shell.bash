@@ -91,16 +91,18 @@ wait "$one"; echo "one: $?"
 wait "$two"; echo "two: $?"
 # Before it is sleep it has the handlers of bash, which a signal may meet.
 asleep() { until [ "$(cat "/proc/$1/comm")" = sleep ]; do :; done; }
-sleep 30 & sleeper=$!; asleep "$sleeper"
+sleep 300 & sleeper=$!; asleep "$sleeper"
 kill -0 "$sleeper"; echo "alive: $?"
 kill "$sleeper"
 wait "$sleeper" 2>/dev/null; echo "terminated: $?"
 kill -0 "$sleeper" 2>/dev/null; echo "gone: $?"
-for n in 3 1 2; do (sleep "0.$n"; exit "$n") & done
+mkfifo gate
+(read -r _ < gate; exit 3) & (exit 1) &
 wait -n; echo "next: $?"
+echo open > gate
 wait; echo "all: $?"
 wait 999999 2>/dev/null; echo "no child of ours: $?"
-sleep 30 & asleep $!; sleep 30 & asleep $!
+sleep 300 & asleep $!; sleep 300 & asleep $!
 echo "jobs: $(jobs -p | wc -l)"
 jobs -r | sed 's/^\[[0-9]*\]//'
 kill $(jobs -p); wait 2>/dev/null
@@ -108,7 +110,7 @@ kill $(jobs -p); wait 2>/dev/null
 while ! grep -q '^State:.T' "/proc/$stopped/status" 2>/dev/null; do sleep 0.05; done
 kill -CONT "$stopped"; wait "$stopped"; echo "stopped and continued: $?"
 set -m
-sleep 30 & leader=$!; asleep "$leader"
+sleep 300 & leader=$!; asleep "$leader"
 [ "$(ps -o pgid= -p "$leader" | tr -d ' ')" = "$leader" ] && echo 'a group of its own'
 kill -- "-$leader"; wait "$leader" 2>/dev/null; echo "group killed: $?"
 set +m
@@ -123,8 +125,9 @@ trap - USR2
 echo "subshell: $?"
 (trap 'echo TERM; exit 5' TERM; kill -TERM $BASHPID; echo unreached)
 echo "handler: $?"
-(trap 'echo interrupted' USR1; self=$BASHPID; sleep 30 & child=$!; asleep "$child"
- (sleep 0.2; kill -USR1 "$self") & wait "$child"; echo "wait gave $?"; kill "$child")
+(trap 'echo interrupted' USR1; self=$BASHPID; sleep 300 & child=$!; asleep "$child"
+ (until grep -q '^State:.S' "/proc/$self/status"; do sleep 0.05; done; kill -USR1 "$self") &
+ wait "$child"; echo "wait gave $?"; kill "$child")
 trap 'echo alarm >> woken' ALRM
 (sleep 0.2; kill -ALRM $$) &
 wait $!; cat woken
@@ -147,8 +150,8 @@ bash -c 'exit 300'; echo $?
 { bash -c 'kill -9 $$'; } 2>/dev/null; echo $?
 (set -e; false; echo unreached); echo $?
 true && false || echo otherwise
-timeout 0.2 sleep 5; echo "timeout: $?"
-{ timeout -s KILL 0.2 sleep 5; } 2>/dev/null; echo "killed: $?"
+timeout 0.2 sleep 300; echo "timeout: $?"
+{ timeout -s KILL 0.2 sleep 300; } 2>/dev/null; echo "killed: $?"
 env -i /bin/sh -c 'echo "${HOME-unset}"'
 nice -n 3 nice
 printf 'exit 6\n' > script; chmod +x script; ./script; echo "no interpreter: $?"
@@ -172,8 +175,8 @@ pid=$UPPER_PID
 eval "exec ${UPPER[1]}>&-"; wait "$pid"; echo "coproc: $?"
 mkfifo queue
 (sed 's/^/from the queue: /' < queue) & echo message > queue; wait $!
-exec 7<>queue; echo self >&7; read -r -u 7 line; echo "$line"; exec 7>&-
-read -r -t 0.1 line < <(sleep 1); echo "timed out: $(($? > 128))"
+exec 7<>queue; echo self >&7; read -r -u 7 line; echo "$line"
+read -r -t 0.1 -u 7 line; echo "timed out: $(($? > 128))"; exec 7>&-
 
 section arrays
 list=(zero one 'two words' three); list+=(four); unset 'list[3]'
@@ -249,7 +252,9 @@ gzip -kf saved && zcat saved.gz; xz -k saved && xzcat saved.xz && xz --robot --l
 split -b 100 -d archive.tar.gz part. && cat part.* | cmp - archive.tar.gz && echo 'joined'
 dd if=/dev/zero of=sparse bs=1 count=0 seek=10M status=none; stat -c '%s %b' sparse; truncate -s 5 sparse; od -An -tx1 sparse
 comm -12 <(seq 1 9) <(seq 3 2 9) | tr '\n' ' '; join <(printf '1 a\n2 b\n') <(printf '1 x\n2 y\n')
-tail -f --pid=$BASHPID -n 1 saved & tail=$!; sleep 0.3; echo appended >> saved; sleep 1.5; kill "$tail"; wait "$tail" 2>/dev/null
+tail -f --pid=$BASHPID -n 1 saved > followed & tail=$!
+until [ -s followed ]; do sleep 0.05; done; echo appended >> saved
+until grep -q appended followed; do sleep 0.05; done; cat followed; kill "$tail"; wait "$tail" 2>/dev/null
 date -u -d '2024-02-29 +1 year' +%F; TZ=Asia/Tokyo date -d @0 +%T; printf '%(%Y)T\n' 0
 nproc > /dev/null && uname -s && hostname > /dev/null && id -u && whoami
 mkdir -m 700 private; install -m 640 saved private/installed; stat -c '%a %n' private private/*; rmdir private 2>/dev/null; echo $?
