@@ -206,6 +206,7 @@ export class Kernel {
         memory: this.memory,
         layout: chooseLayout(this.platform.maxUserAddress, limits.soft(Rlimit.Stack)),
         limits,
+        identity: credentials,
       });
       return {
         mm,

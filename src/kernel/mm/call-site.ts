@@ -1,5 +1,6 @@
 /** One `mov $number, %eax; syscall` in a program, and the jump that takes its place. */
 import { Register, type Registers } from '../../platform/registers.js';
+import type { Usage } from './hot-calls.js';
 
 export const CODE_SIZE = 7;
 export const AT_SYSCALL = 5;
@@ -16,8 +17,6 @@ const RFLAGS_RF = 0x10000;
 
 export class CallSite {
   readonly start: number;
-  /** Calls that have come from it. */
-  hits = 0;
   /** disp32 of the jump; -1: it has none. */
   displacement = -1;
   /** `ResidentPages.rewrittenLost` when the jump was last known to be there. */
@@ -25,29 +24,31 @@ export class CallSite {
 
   constructor(
     readonly returnAddress: number,
-    readonly number: number,
+    /** Of it alone, or shared with other processes. */
+    readonly usage: Usage,
   ) {
     this.start = returnAddress - CODE_SIZE;
   }
 
+  get number(): number {
+    return this.usage.number;
+  }
+
   copy(): CallSite {
-    return Object.assign(new CallSite(this.returnAddress, this.number), {
-      hits: this.hits,
+    return Object.assign(new CallSite(this.returnAddress, this.usage), {
       displacement: this.displacement,
       checked: this.checked,
     });
   }
 
   /** The program's own code. */
-  get code(): Buffer {
-    const code = Buffer.of(MOV_EAX, 0, 0, 0, 0, ...SYSCALL);
-    code.writeUInt32LE(this.number, 1);
-    return code;
+  get code(): Uint8Array {
+    return codeOf(this.number);
   }
 
   /** Whether the program's own code lies at the beginning of `bytes`. */
   isAt(bytes: Uint8Array): boolean {
-    return this.code.equals(bytes.subarray(0, CODE_SIZE));
+    return isCall(bytes, this.number);
   }
 
   /** Whether the registers hold the call that the code makes. */
@@ -63,6 +64,17 @@ export class CallSite {
     bytes.set(jump);
     return true;
   }
+}
+
+function codeOf(number: number): Buffer {
+  const code = Buffer.of(MOV_EAX, 0, 0, 0, 0, ...SYSCALL);
+  code.writeUInt32LE(number, 1);
+  return code;
+}
+
+/** Whether `bytes` begin with the code that makes the call. */
+export function isCall(bytes: Uint8Array, number: number): boolean {
+  return codeOf(number).equals(bytes.subarray(0, CODE_SIZE));
 }
 
 /** Makes of registers at the undefined opcode what `syscall` in its place would have made of them. */

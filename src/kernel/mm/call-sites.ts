@@ -18,13 +18,16 @@ import {
   FIRST_UNDEFINED,
   PREFIX_SIZE,
   enterCall,
+  isCall,
   isTailOfAnother,
 } from './call-site.js';
+import { HotCalls, type Usage } from './hot-calls.js';
+import type { Credentials } from '../task/credentials.js';
 import type { MemoryManager } from './memory-manager.js';
 import type { Vma } from './vma.js';
 
-/** Calls from a place before it is rewritten. */
-const HITS = 3;
+/** Calls from a place, by all processes together, before it is rewritten. */
+const OFTEN = 3;
 /** Times that a page is rewritten: a program that undoes it again and again pays for its calls, and no more. */
 const MOST_TIMES = 64;
 /** Places that are remembered. */
@@ -45,30 +48,63 @@ export type UndefinedOpcode = 'signal' | 'repeat' | 'call';
 export class CallSites {
   readonly #mm: MemoryManager;
   readonly #jumps: Jumps;
+  /** Undefined where nothing is known of other processes. */
+  readonly #identity: Credentials | undefined;
+  readonly #hot: HotCalls;
   /** By return address; undefined for what is no such place, or is left alone. */
   readonly #sites = new Map<number, CallSite | undefined>();
   /** By address: pages with places that are, or will be, rewritten. */
   readonly #pages = new Map<number, RewrittenPage>();
   readonly #code = Buffer.alloc(PREFIX_SIZE + CODE_SIZE);
 
-  constructor(mm: MemoryManager, jumps: Jumps) {
+  constructor(mm: MemoryManager, jumps: Jumps, identity: Credentials | undefined) {
     this.#mm = mm;
     this.#jumps = jumps;
+    this.#identity = identity;
+    this.#hot = HotCalls.of(mm.memory);
   }
 
   /** A system call has come, which the registers hold: before it is answered. */
-  called(registers: Registers): void {
+  called(registers: Registers, identity: Credentials): void {
     const returnAddress = registers.getNumber(Register.Rip);
     let site = this.#sites.get(returnAddress);
     if (site === undefined) {
       if (this.#sites.size >= MOST_SITES || this.#sites.has(returnAddress)) return;
-      site = this.#examine(returnAddress, registers);
+      site = this.#examine(returnAddress, registers, identity);
       this.#sites.set(returnAddress, site);
       if (site === undefined) return;
     }
     if (site.displacement >= 0) this.#rewriteIfLost(site);
     else if (!site.makes(registers)) this.#forget(site);
-    else if (++site.hits >= HITS) this.#rewrite(site);
+    else if (++site.usage.calls >= OFTEN) this.#rewrite(pageRoundDown(site.start));
+  }
+
+  /** Pages of a mapping have been brought in: what other processes have found in them need not be found again. */
+  populated(vma: Vma): void {
+    if (this.#identity === undefined || vma.file === undefined || !mayRewrite(vma)) return;
+    for (const [offset, usages] of this.#hot.pages(this.#identity, vma.file.mappable)) {
+      const start = vma.start + (offset - vma.offset);
+      if (start < vma.start || start >= vma.end || this.#pages.has(start)) continue;
+      if (this.#mm.pages.find(start)?.owned !== false) continue;
+      this.#expect(start, usages.values());
+      if (this.#pages.has(start)) this.#rewrite(start);
+    }
+  }
+
+  #expect(start: number, usages: Iterable<Usage>): void {
+    for (const usage of usages) {
+      const returnAddress = start + (usage.offset % PAGE_SIZE) + CODE_SIZE;
+      if (usage.calls < OFTEN || this.#sites.size >= MOST_SITES) continue;
+      this.#add(new CallSite(returnAddress, usage));
+    }
+  }
+
+  #add(site: CallSite): void {
+    const start = pageRoundDown(site.start);
+    const page = this.#pages.get(start);
+    this.#sites.set(site.returnAddress, site);
+    if (page === undefined) this.#pages.set(start, { sites: new Set([site]), times: 0 });
+    else page.sites.add(site);
   }
 
   /** An undefined opcode has been raised: makes the registers those of a call, where it is one in truth. */
@@ -117,21 +153,29 @@ export class CallSites {
   }
 
   /** The place that a call comes from for the first time, where it is one that can be rewritten. */
-  #examine(returnAddress: number, registers: Registers): CallSite | undefined {
-    const site = new CallSite(returnAddress, registers.low32(Register.Rax));
-    const start = pageRoundDown(site.start);
+  #examine(
+    returnAddress: number,
+    registers: Registers,
+    identity: Credentials,
+  ): CallSite | undefined {
+    const number = registers.low32(Register.Rax);
+    const start = returnAddress - CODE_SIZE;
+    const vma = this.#mm.vmas.find(start);
     const code = this.#code;
+    if (vma?.file === undefined || !mayRewrite(vma) || number === RT_SIGRETURN) return undefined;
+    const offset = vma.fileOffsetOf(start);
     const fits =
-      start === pageRoundDown(returnAddress - 1) &&
-      site.number !== RT_SIGRETURN &&
-      this.#vmaOf(start) !== undefined &&
-      this.#mm.read(site.start - PREFIX_SIZE, code) &&
-      site.isAt(code.subarray(PREFIX_SIZE)) &&
+      pageRoundDown(start) === pageRoundDown(returnAddress - 1) &&
+      this.#mm.read(start - PREFIX_SIZE, code) &&
+      isCall(code.subarray(PREFIX_SIZE), number) &&
       !isTailOfAnother(code);
     if (!fits) return undefined;
-    const page = this.#pages.get(start);
-    if (page === undefined) this.#pages.set(start, { sites: new Set([site]), times: 0 });
-    else page.sites.add(site);
+    const usage =
+      identity === this.#identity
+        ? this.#hot.at(identity, vma.file.mappable, offset, number)
+        : { offset, number, calls: 0 };
+    const site = new CallSite(returnAddress, usage);
+    this.#add(site);
     return site;
   }
 
@@ -139,20 +183,20 @@ export class CallSites {
     const { rewrittenLost } = this.#mm.pages;
     if (site.checked === rewrittenLost) return;
     site.checked = rewrittenLost;
-    if (!this.#isRewritten(site.start)) this.#rewrite(site);
+    if (!this.#isRewritten(site.start)) this.#rewrite(pageRoundDown(site.start));
   }
 
-  #rewrite(site: CallSite): void {
-    const start = pageRoundDown(site.start);
+  /** Gives jumps to all places of a page that are used often. */
+  #rewrite(start: number): void {
     const page = this.#pages.get(start);
-    const vma = this.#vmaOf(start);
+    const vma = this.#mm.vmas.find(start);
     const run = this.#mm.pages.find(start);
-    if (page === undefined || vma === undefined || run === undefined) return;
-    if (run.owned && !run.rewritten) return;
-    if (page.times++ >= MOST_TIMES || !this.#findJump(site)) {
-      this.#forget(site);
-      return;
+    if (page === undefined || vma === undefined || !mayRewrite(vma)) return;
+    if (run === undefined || (run.owned && !run.rewritten)) return;
+    for (const site of page.sites) {
+      if (page.times >= MOST_TIMES || !this.#findJump(site)) this.#forget(site);
     }
+    if (page.times++ >= MOST_TIMES) return;
     const frame = run.frame + (start - run.start);
     try {
       this.#replace(vma, start, { start: frame, end: frame + PAGE_SIZE }, page);
@@ -161,10 +205,10 @@ export class CallSites {
     }
   }
 
+  /** False where a place that is used often cannot have one. */
   #findJump(site: CallSite): boolean {
-    if (site.displacement < 0) {
-      site.displacement = this.#jumps.add(site.returnAddress, site.number) ?? -1;
-    }
+    if (site.displacement >= 0 || site.usage.calls < OFTEN) return true;
+    site.displacement = this.#jumps.add(site.returnAddress, site.number) ?? -1;
     return site.displacement >= 0;
   }
 
@@ -200,18 +244,11 @@ export class CallSites {
     const code = this.#code.subarray(0, CODE_SIZE);
     return this.#mm.read(site.start, code) && site.isAt(code);
   }
+}
 
-  /** The mapping at `address`, if its code may be rewritten: an image's, which nobody writes to. */
-  #vmaOf(address: number): Vma | undefined {
-    const vma = this.#mm.vmas.find(address);
-    const fits =
-      vma?.image === true &&
-      !vma.shared &&
-      vma.file !== undefined &&
-      vma.permits(Access.Execute) &&
-      !vma.permits(Access.Write);
-    return fits ? vma : undefined;
-  }
+/** Whether code of the mapping may be rewritten: an image's, which nobody writes to. */
+function mayRewrite(vma: Vma): boolean {
+  return vma.image && !vma.shared && vma.permits(Access.Execute) && !vma.permits(Access.Write);
 }
 
 /** Lays `code`, of `codeAddress`, over `bytes`, of `address`, where they overlap. */

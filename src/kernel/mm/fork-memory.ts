@@ -22,7 +22,8 @@ export async function forkMemory(
 ): Promise<MemoryManager> {
   const { memory, layout } = parent;
   while (parent.copying !== undefined) await parent.copying;
-  const child = new MemoryManager({ addressSpace, memory, layout, limits });
+  const { identity } = parent;
+  const child = new MemoryManager({ addressSpace, memory, layout, limits, identity });
   try {
     child.startBrk = parent.startBrk;
     child.brk = parent.brk;

@@ -4,6 +4,7 @@ import { PAGE_SIZE, pageRoundDown, pageRoundUp } from '../../platform/file-range
 import { Errno } from '../abi/errno.js';
 import { KernelMemory } from '../fs/kernel-memory.js';
 import type { GuestAddressSpace, GuestMemory } from '../guest.js';
+import type { Credentials } from '../task/credentials.js';
 import { FutexTable } from '../task/futex.js';
 import { Rlimit, type ResourceLimits } from '../task/resource-limits.js';
 import type { AddressLayout } from './address-layout.js';
@@ -33,6 +34,8 @@ export interface MemoryManagerParts {
   readonly memory: GuestMemory;
   readonly layout: AddressLayout;
   readonly limits: ResourceLimits;
+  /** Of whoever executed the program. */
+  readonly identity?: Credentials | undefined;
 }
 
 /** Where the kernel put what belongs to the program itself (`struct mm_struct`). */
@@ -62,6 +65,7 @@ export class MemoryManager {
   readonly memory: GuestMemory;
   readonly layout: AddressLayout;
   readonly limits: ResourceLimits;
+  readonly identity: Credentials | undefined;
   readonly vmas = new VmaSet();
   readonly pages: ResidentPages;
   readonly pager: Pager;
@@ -100,7 +104,8 @@ export class MemoryManager {
     this.pages = new ResidentPages(parts.addressSpace, parts.memory);
     this.pager = new Pager(this.pages);
     const jumps = parts.addressSpace.callSites;
-    this.callSites = jumps && new CallSites(this, jumps);
+    this.identity = parts.identity;
+    this.callSites = jumps && new CallSites(this, jumps, parts.identity);
     this.#kernelMemory = KernelMemory.of(parts.memory);
   }
 
@@ -125,7 +130,10 @@ export class MemoryManager {
     if (vma === undefined) return MAPERR;
     const kind = access === 0 ? Access.Read : access;
     if (!vma.permits(kind)) return ACCERR;
-    return this.account() ? this.pager.fault(vma, page, kind) : OUT_OF_MEMORY;
+    if (!this.account()) return OUT_OF_MEMORY;
+    const fault = this.pager.fault(vma, page, kind);
+    if (fault === 0) this.callSites?.populated(vma);
+    return fault;
   }
 
   /** Brings in the page at `address` for writing: whether it may be written. */

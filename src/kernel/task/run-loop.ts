@@ -112,7 +112,7 @@ class RunLoop {
   #syscall(): Promise<void> | undefined {
     const task = this.#task;
     const number = syscallNumber(task);
-    task.mm.callSites?.called(task.registers);
+    task.mm.callSites?.called(task.registers, task.credentials);
     const result = task.kernel.dispatch(task, number);
     if (typeof result === 'number') {
       this.#setResult(number, result);
