@@ -33,6 +33,7 @@ import { Rlimit, type ResourceLimits } from './task/resource-limits.js';
 import { runTask } from './task/run-loop.js';
 import { startState } from './task/start-state.js';
 import { Task } from './task/task.js';
+import { Turns } from './task/turns.js';
 import { Vdso } from './time/vdso.js';
 import { Tracer } from './trace/tracer.js';
 
@@ -93,6 +94,7 @@ export class Kernel {
   readonly tasks = new Map<number, Task>();
   /** Tasks that are neither in the guest by themselves nor waiting: they take turns. */
   runnable = 0;
+  readonly turns = new Turns();
   readonly #credentials: Credentials;
   #lastPid = 0;
   readonly #reserved = new Set<number>();

@@ -23,11 +23,13 @@ interface Recipe {
 const bare = (name: string): Recipe => ({ sources: [`${name}.c`], flags: ['-O1', ...BARE] });
 
 const RECIPES = {
+  bombs: { sources: ['bombs.c'], flags: ['-O1', '-pthread', ...STATIC] },
   call_sites: { sources: ['call_sites.c'], flags: ['-O1', '-pthread', ...STATIC] },
   clocks: { sources: ['clocks.c'], flags: ['-O1', '-pthread', ...STATIC] },
   compute: bare('compute'),
   cpuid: bare('cpuid'),
   crash: bare('crash'),
+  exec_signals: { sources: ['exec_signals.c'], flags: ['-O1', '-pthread', ...STATIC] },
   events: { sources: ['events.c'], flags: ['-O1', '-pthread', ...STATIC] },
   exit_code: bare('exit_code'),
   foreign_calls: bare('foreign_calls'),
@@ -38,16 +40,19 @@ const RECIPES = {
   memory: bare('memory'),
   memory_model: bare('memory_model'),
   native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },
+  out_of_memory: { sources: ['out_of_memory.c'], flags: ['-O1', ...STATIC] },
   processes: { sources: ['processes.c'], flags: ['-O1', ...STATIC] },
   net_client: { sources: ['net_client.c'], flags: ['-O1', ...STATIC] },
   registers: {
     sources: ['registers.c', 'registers_probe.S'],
     flags: ['-O2', '-mgeneral-regs-only', ...BARE],
   },
+  refused: { sources: ['refused.c'], flags: ['-O1', ...STATIC] },
   rseq_counters: { sources: ['rseq_counters.c'], flags: ['-O1', '-pthread', ...STATIC] },
   segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
+  task_state: { sources: ['task_state.c'], flags: ['-O2', '-pthread', ...STATIC] },
   threads: { sources: ['threads.c'], flags: ['-O1', '-pthread', ...STATIC] },
   task_edges: { sources: ['task_edges.c'], flags: ['-O1', '-pthread', ...STATIC] },
   timers: { sources: ['timers.c'], flags: ['-O1', ...STATIC] },

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 
 import { guest } from '../guests/build.js';
+import { workload } from '../patience.js';
 import { readable, runGuest } from './outcome.js';
 import { describePlatforms } from './platforms.js';
 import { expectSameAsNative } from './same.js';
@@ -17,6 +18,39 @@ describePlatforms('tasks', (platform) => {
 
   it('edges: killed in vfork, stopped and killed, limits and signals on the way', async () => {
     await expectSameAsNative([guest('task_edges')]);
+  });
+
+  it('state of one thread or process: names, locks, queues, barriers', async () => {
+    await expectSameAsNative([guest('task_state'), 'one', 'two']);
+  });
+
+  it('signals at random moments of fork and exec: none is lost', async () => {
+    const outcome = await runGuest([guest('exec_signals'), String(workload(150)), '7']);
+    expect(readable(outcome)).toMatchObject({ status: 0 });
+  });
+
+  it('memory that runs out: the largest process is killed, and no other', async () => {
+    const outcome = await runGuest([guest('out_of_memory')], { run: ['--memory', '100m'] });
+    const lines = readable(outcome).stdout.trim().split('\n');
+    expect(lines).toEqual([
+      'large: signal 9',
+      'asking: status 0',
+      'small is there: 1',
+      'small: signal 15',
+      'greedy: signal 9',
+    ]);
+  });
+
+  it('calls that a locked-down container refuses', async () => {
+    const lines = readable(await runGuest([guest('refused')]))
+      .stdout.trim()
+      .split('\n');
+    const others = lines.filter((line) => !line.endsWith(' EPERM'));
+    // What Linux may be built without.
+    const missing = ['io_setup', 'modify_ldt', 'seccomp', 'landlock_create_ruleset'];
+    missing.push('memfd_secret', 'uselib', 'create_module', 'nfsservctl');
+    expect(lines.length).toBeGreaterThan(50);
+    expect(others).toEqual(missing.map((name) => `${name} ENOSYS`));
   });
 
   it('timers', async () => {

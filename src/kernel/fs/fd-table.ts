@@ -67,6 +67,11 @@ export class FdTable {
     return fd;
   }
 
+  /** Whether a descriptor below `limit` is free. */
+  hasRoom(limit: number): boolean {
+    return this.#firstFree(this.#lowestFree) < limit;
+  }
+
   /** Puts `file`, whose reference it takes over, under `fd`, closing what was there: 0; or -ENOMEM, and keeps all. */
   install(fd: number, file: OpenFile, closeOnExec = false): number {
     const before = this.#slot(fd);

@@ -88,6 +88,8 @@ export class MemoryManager {
   };
   /** Words that futex(2) with FUTEX_PRIVATE_FLAG waits for, by address. */
   readonly futexes = new FutexTable();
+  /** membarrier(2): the commands that were registered. */
+  barriers = 0;
   /** A fork copies this memory, and lets others have turns meanwhile: no mapping may change until it is done. */
   copying: Promise<void> | undefined;
   readonly #scratch = Buffer.alloc(PAGE_SIZE);
@@ -212,6 +214,11 @@ export class MemoryManager {
   /** Bytes mapped, and bytes resident: VmSize and VmRSS of /proc/PID/status. */
   get totalBytes(): number {
     return this.vmas.totalBytes;
+  }
+
+  /** Bytes of the host's that the records of mappings and pages take. */
+  get accounted(): number {
+    return this.#accounted;
   }
 
   get residentBytes(): number {

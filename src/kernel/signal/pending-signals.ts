@@ -1,10 +1,8 @@
-import { SIGRTMIN } from '../abi/signal.js';
+import { SIGRTMIN, SiCode } from '../abi/signal.js';
 import type { KernelMemory } from '../fs/kernel-memory.js';
 import type { SignalInfo } from './signal-info.js';
 import { SignalSet } from './signal-set.js';
 
-/** Real-time signals queue; no more than so many, as RLIMIT_SIGPENDING has it. */
-const MAX_QUEUED = 4096;
 /** Bytes of the host's that one in the queue takes. */
 const SIGNAL_SIZE = 192;
 
@@ -14,20 +12,31 @@ export class PendingSignals {
   #queue: SignalInfo[] = [];
   #closed = false;
 
-  constructor(readonly kernelMemory: KernelMemory) {}
+  constructor(
+    readonly kernelMemory: KernelMemory,
+    /** RLIMIT_SIGPENDING: no more are queued. */
+    readonly limit: () => number,
+  ) {}
 
-  /** Whether it was queued: false where the queue is full, or those have ended that it was for. */
+  /** Whether it is on its way: false where the queue is full, or those have ended that it was for. */
   add(info: SignalInfo): boolean {
     if (this.#closed) return false;
-    if (this.set.has(info.signo)) {
-      if (info.signo < SIGRTMIN) return true;
-      if (this.#queue.length >= MAX_QUEUED) return false;
+    if (info.signo < SIGRTMIN && this.set.has(info.signo)) return true;
+    if (info.signo >= SIGRTMIN && !this.#hasRoom(info)) {
+      // kill(2) never fails for that: the number alone gets through.
+      if (info.code !== SiCode.SI_USER) return false;
+      this.set.add(info.signo);
+      return true;
     }
-    // Of standard signals there are only so many.
-    if (info.signo >= SIGRTMIN && !this.kernelMemory.take(SIGNAL_SIZE)) return false;
     this.set.add(info.signo);
     this.#queue.push(info);
     return true;
+  }
+
+  /** Of standard signals, and those of timers, there are only so many. */
+  #hasRoom({ timer }: SignalInfo): boolean {
+    if (timer === undefined && this.#queue.length >= this.limit()) return false;
+    return this.kernelMemory.take(SIGNAL_SIZE);
   }
 
   /** Takes the next signal that `blocked` lets through, lowest number first. */
@@ -35,6 +44,10 @@ export class PendingSignals {
     const signo = this.set.firstNotIn(blocked);
     if (signo === 0) return undefined;
     const index = this.#queue.findIndex((info) => info.signo === signo);
+    if (index < 0) {
+      this.set.remove(signo);
+      return { signo, code: SiCode.SI_USER };
+    }
     const [info] = this.#queue.splice(index, 1);
     this.#giveBack(signo, 1);
     if (!this.#queue.some((other) => other.signo === signo)) this.set.remove(signo);

@@ -14,6 +14,8 @@ export interface SignalInfo {
   readonly value?: bigint;
   /** `si_timerid` and `si_overrun` of timer_create(2). */
   readonly timer?: { readonly id: number; readonly overrun: number };
+  /** `si_band` and `si_fd` of SIGIO. */
+  readonly poll?: { readonly band: number; readonly fd: number };
   /** `si_addr`, for a fault: any 64 bits. */
   readonly address?: bigint;
   /** Exception vector and error code, for the `trapno` and `err` of a fault's context. */
@@ -29,6 +31,11 @@ export function encodeSignalInfo(info: SignalInfo, bytes: Buffer, at: number): v
   bytes.writeInt32LE(info.code, at + 8);
   if (info.address !== undefined) {
     bytes.writeBigUInt64LE(info.address, at + 16);
+    return;
+  }
+  if (info.poll !== undefined) {
+    bytes.writeBigInt64LE(BigInt(info.poll.band), at + 16);
+    bytes.writeInt32LE(info.poll.fd, at + 24);
     return;
   }
   bytes.writeInt32LE(info.timer?.id ?? info.pid ?? 0, at + 16);

@@ -108,11 +108,13 @@ async function clone(task: Task, request: FullRequest): Promise<number> {
   if (hasFlag(flags, CLONE.SETTLS) && request.tls >= task.mm.layout.top) return -Errno.EPERM;
   const pidfd = hasFlag(flags, CLONE.PIDFD) ? reservePidfd(task, request.pidfdAt) : undefined;
   if (typeof pidfd === 'number') return pidfd;
-  const child = await cloneTask(task, request);
-  if (typeof child === 'number') {
-    pidfd?.cancel();
-    return child;
+  let child: Task | number = -Errno.ENOMEM;
+  try {
+    child = await cloneTask(task, request);
+  } finally {
+    if (typeof child === 'number') pidfd?.cancel();
   }
+  if (typeof child === 'number') return child;
   pidfd?.fill(child);
   const tid = new Uint8Array(Uint32Array.of(child.tid).buffer);
   if (hasFlag(flags, CLONE.PARENT_SETTID)) task.mm.copyOut(request.parentTid, tid);

@@ -3,6 +3,7 @@ import { Errno } from '../abi/errno.js';
 import type { FutexQueue } from '../task/futex.js';
 import { waitInQueue } from '../task/futex-wait.js';
 import { readFutexWord, updateFutexWord } from '../task/futex-word.js';
+import { handOver } from '../task/futex-owner.js';
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS } from '../task/robust-list.js';
 import type { Task } from '../task/task.js';
 import type { SyscallResult } from './row.js';
@@ -28,8 +29,9 @@ export function lockPi(
   if (owner === 0) return 0;
   if (owner === task.tid) return -Errno.EDEADLK;
   if (timeout === undefined) return -Errno.EAGAIN;
-  if (!task.kernel.tasks.has(owner)) return -Errno.ESRCH;
-  return waitForLock(task, queue, address, timeout);
+  const holder = task.kernel.tasks.get(owner);
+  if (holder === undefined) return -Errno.ESRCH;
+  return waitForLock(task, queue, address, timeout, holder);
 }
 
 async function waitForLock(
@@ -37,9 +39,12 @@ async function waitForLock(
   queue: FutexQueue,
   address: number,
   timeout: number,
+  holder: Task,
 ): Promise<number> {
   const wait = { bitset: ANY, timeout, owner: task.tid };
+  holder.contended.set(queue, { mm: task.mm, address });
   const result = await waitInQueue(task, queue, wait);
+  if (queue.length === 0) holder.contended.delete(queue);
   // Handed over while a signal or the timeout was on its way: it is ours.
   const word = readFutexWord(task.mm, address) ?? 0;
   return (word & FUTEX_TID_MASK) === task.tid ? 0 : result;
@@ -49,19 +54,7 @@ export function unlockPi(task: Task, queue: FutexQueue, address: number): number
   const word = readFutexWord(task.mm, address);
   if (word === undefined) return -Errno.EFAULT;
   if ((word & FUTEX_TID_MASK) !== task.tid) return -Errno.EPERM;
-  return handOver(task, queue, address, 0);
-}
-
-/** Gives the lock to whoever waits longest, or to nobody. */
-export function handOver(task: Task, queue: FutexQueue, address: number, mark: number): number {
-  const next = queue.firstTid;
-  const others = queue.length > 1 ? FUTEX_WAITERS : 0;
-  const before = updateFutexWord(task.mm, address, () =>
-    next === 0 ? mark : next | others | mark,
-  );
-  if (before < 0) return before;
-  if (next !== 0) queue.wake(1, ANY);
-  return 0;
+  return handOver(task, queue, { mm: task.mm, address }, 0);
 }
 
 function waitersBit(queue: FutexQueue): number {

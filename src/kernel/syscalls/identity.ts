@@ -171,6 +171,24 @@ function sysCapget(task: Task, args: Registers): number {
   return task.mm.write(data, bytes);
 }
 
+/** capset(2): what a process does not have it cannot ask for; what root gives up it has all the same. */
+function sysCapset(task: Task, args: Registers): number {
+  const header = Buffer.alloc(8);
+  if (!task.mm.read(args.argument(0), header)) return -Errno.EFAULT;
+  const version = header.readUInt32LE(0);
+  const words = version === CAPABILITY_VERSION_1 ? 1 : 2;
+  if (![CAPABILITY_VERSION_1, CAPABILITY_VERSION_2, CAPABILITY_VERSION_3].includes(version)) {
+    header.writeUInt32LE(CAPABILITY_VERSION_3, 0);
+    return task.mm.write(args.argument(0), header) === 0 ? -Errno.EINVAL : -Errno.EFAULT;
+  }
+  const pid = header.readInt32LE(4);
+  if (pid !== 0 && pid !== task.tid) return -Errno.EPERM;
+  const bytes = Buffer.alloc(12 * words);
+  if (!task.mm.read(args.argument(1), bytes)) return -Errno.EFAULT;
+  if (isPrivileged(task.credentials)) return 0;
+  return bytes.some((byte) => byte !== 0) ? -Errno.EPERM : 0;
+}
+
 function sysGetpgid(task: Task, args: Registers): number {
   return processOf(task, args.argumentInt(0))?.processGroup ?? -Errno.ESRCH;
 }
@@ -218,6 +236,7 @@ const families: Row[] = [
   [123, 'setfsgid', (task, args) => setFileSystemId(task, args.argumentUint(0), 'g'), ['uint']],
   [124, 'getsid', sysGetsid, ['int']],
   [125, 'capget', sysCapget, ['pointer', 'pointer']],
+  [126, 'capset', sysCapset, ['pointer', 'pointer']],
   [186, 'gettid', (task) => task.tid, []],
 ];
 

@@ -153,8 +153,8 @@ function sendToThread(
   if (pid !== ANY_PROCESS && target.process.pid !== pid) return -Errno.ESRCH;
   if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   if (!mayKill(task, target.process, signo)) return -Errno.EPERM;
-  if (signo !== 0 && !target.isEnding) target.sendSignal(signo, info);
-  return 0;
+  if (signo === 0 || target.isEnding) return 0;
+  return target.sendSignal(signo, info) ? 0 : -Errno.EAGAIN;
 }
 
 const ANY_PROCESS = Infinity;
@@ -201,8 +201,7 @@ function queueTo(task: Task, target: Process | undefined, signo: number, info: S
   if (target === undefined) return -Errno.ESRCH;
   if (signo !== 0 && !isSignal(signo)) return -Errno.EINVAL;
   if (!mayKill(task, target, signo)) return -Errno.EPERM;
-  if (signo !== 0) target.sendSignal(signo, info);
-  return 0;
+  return signo === 0 || target.sendSignal(signo, info) ? 0 : -Errno.EAGAIN;
 }
 
 function sysTgsigqueueinfo(task: Task, args: Registers): number {

@@ -48,7 +48,11 @@ async function attemptLater(
         };
       });
       const error = await task.block(woken, () => undefined);
-      if (error < 0) return error;
+      if (error < 0) {
+        // Not begun again: the time would begin anew (signal(7), SO_RCVTIMEO).
+        task.isRestartable = timeout === Infinity;
+        return error;
+      }
       const result = act();
       if (result !== -Errno.EAGAIN || state.expired) return result;
     }

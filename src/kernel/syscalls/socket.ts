@@ -7,7 +7,7 @@ import { Sock } from '../abi/socket.js';
 import { createPair, createSocket } from '../net/create-socket.js';
 import type { Socket, SocketKind } from '../net/socket.js';
 import type { Task } from '../task/task.js';
-import { giveDescriptor, givePair } from './file-descriptor-argument.js';
+import { descriptorLimit, giveDescriptor, givePair } from './file-descriptor-argument.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 import { giveAddress, readAddress, socketOf } from './socket-argument.js';
 import { TaskActor } from './socket-places.js';
@@ -87,7 +87,10 @@ function accept(task: Task, args: Registers, flags: number): SyscallResult {
   if (flags & ~SOCK_FLAGS) return -Errno.EINVAL;
   const [name, nameLength] = [args.argument(1), args.argument(2)];
   const timeout = socket.nonBlocking ? 0 : socket.options.receiveTimeout;
+  // What could not be given a descriptor stays in the queue.
+  if (!task.files.hasRoom(descriptorLimit(task))) return -Errno.EMFILE;
   return attempt(task, socket, POLL_READABLE, timeout, () => {
+    if (!task.files.hasRoom(descriptorLimit(task))) return -Errno.EMFILE;
     const accepted = socket.accept();
     if (typeof accepted === 'number') return accepted;
     applyFlags(accepted, flags);

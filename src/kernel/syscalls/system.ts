@@ -4,16 +4,31 @@ import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import type { Task } from '../task/task.js';
 import { putLong } from '../time/timespec.js';
-import type { SyscallRow } from './row.js';
+import type { SyscallResult, SyscallRow } from './row.js';
 
 /** Length of each string of `struct utsname`. */
 const UTS_LENGTH = 65;
 const SYSINFO_SIZE = 112;
 const PERSONALITY_QUERY = 0xffffffff;
 
-const MEMBARRIER_CMD_QUERY = 0;
-const MEMBARRIER_PRIVATE = 8;
-const MEMBARRIER_REGISTER_PRIVATE = 16;
+/** Commands of membarrier(2), one bit each. */
+const MEMBARRIER_QUERY = 0;
+const Membarrier = {
+  Global: 1,
+  GlobalExpedited: 2,
+  RegisterGlobalExpedited: 4,
+  PrivateExpedited: 8,
+  RegisterPrivateExpedited: 16,
+  PrivateExpeditedSyncCore: 32,
+  RegisterPrivateExpeditedSyncCore: 64,
+} as const;
+const REGISTRATIONS =
+  Membarrier.RegisterGlobalExpedited |
+  Membarrier.RegisterPrivateExpedited |
+  Membarrier.RegisterPrivateExpeditedSyncCore;
+/** What has to be registered before: by the bit above it. */
+const REGISTERED = Membarrier.PrivateExpedited | Membarrier.PrivateExpeditedSyncCore;
+const BARRIERS = REGISTERED | Membarrier.Global | Membarrier.GlobalExpedited;
 
 function sysUname(task: Task, args: Registers): number {
   const { hostname } = task.kernel;
@@ -36,13 +51,28 @@ function sysSysinfo(task: Task, args: Registers): number {
   return task.mm.write(args.argument(0), bytes);
 }
 
-/** One thread runs at a time, and a switch is a full barrier: there is nothing to do. */
-function sysMembarrier(_task: Task, args: Registers): number {
+function sysMembarrier(task: Task, args: Registers): SyscallResult {
   const [command, flags] = [args.argumentInt(0), args.argumentUint(1)];
   if (flags !== 0) return -Errno.EINVAL;
-  if (command === MEMBARRIER_CMD_QUERY) return MEMBARRIER_PRIVATE | MEMBARRIER_REGISTER_PRIVATE;
-  const known = command === MEMBARRIER_PRIVATE || command === MEMBARRIER_REGISTER_PRIVATE;
-  return known ? 0 : -Errno.EINVAL;
+  if (command === MEMBARRIER_QUERY) return BARRIERS | REGISTRATIONS;
+  const isOneBit = command > 0 && (command & (command - 1)) === 0;
+  if (!isOneBit || (command & (BARRIERS | REGISTRATIONS)) === 0) return -Errno.EINVAL;
+  const { mm } = task;
+  if ((command & REGISTRATIONS) !== 0) {
+    mm.barriers |= command;
+    return 0;
+  }
+  if ((command & REGISTERED) !== 0 && (mm.barriers & (command * 2)) === 0) return -Errno.EPERM;
+  return barrier(task, (command & REGISTERED) !== 0);
+}
+
+/** Whoever leaves the guest has gone through a full barrier; a thread that is not in it will enter through one. */
+function barrier(task: Task, onlyOwn: boolean): SyscallResult {
+  const running = [...task.kernel.tasks.values()].filter(
+    (other) => other !== task && other.inGuest && (!onlyOwn || other.mm === task.mm),
+  );
+  if (running.length === 0) return 0;
+  return Promise.all(running.map((other) => other.leaveGuest())).then(() => 0);
 }
 
 /** Only what every program has: PER_LINUX, and no randomisation switched off. */
@@ -91,6 +121,6 @@ export const rows: readonly SyscallRow[] = [
     handler: sysMembarrier,
     args: ['int', 'hex', 'int'],
     support: 'partial',
-    missing: 'the global commands',
+    missing: 'the commands about restartable sequences, and MEMBARRIER_CMD_GET_REGISTRATIONS',
   },
 ];

@@ -6,8 +6,10 @@ import { fileRows } from './file-families.js';
 import { rows as futexRows } from './futex.js';
 import { rows as identityRows } from './identity.js';
 import { rows as memoryRows } from './memory.js';
+import { rows as placementRows } from './placement.js';
 import { rows as processRows } from './process.js';
 import { rows as randomRows } from './random.js';
+import { rows as refusedRows } from './refused.js';
 import { rows as resourceRows } from './resource.js';
 import { rows as rseqRows } from './rseq.js';
 import type { SyscallRow } from './row.js';
@@ -26,8 +28,10 @@ export const rows: readonly SyscallRow[] = [
   ...futexRows,
   ...identityRows,
   ...memoryRows,
+  ...placementRows,
   ...processRows,
   ...randomRows,
+  ...refusedRows,
   ...resourceRows,
   ...rseqRows,
   ...scheduleRows,

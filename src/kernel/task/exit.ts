@@ -4,6 +4,7 @@ import { CLD } from '../abi/wait.js';
 import { SA_NOCLDWAIT, SIG_IGN, Signo } from '../abi/signal.js';
 import type { SignalInfo } from '../signal/signal-info.js';
 import type { ExitStatus } from './exit-status.js';
+import { releaseContended } from './futex-owner.js';
 import { futexQueue } from './futex-word.js';
 import { groupsLinkedBy, hangUpOrphaned } from './process-group.js';
 import type { Process } from './process.js';
@@ -18,6 +19,7 @@ const TICK = 10;
 export function releaseMemory(task: Task): void {
   const { clearChildTid, mm, onMemoryReleased } = task;
   releaseRobustList(task);
+  releaseContended(task);
   task.clearChildTid = 0;
   task.onMemoryReleased = undefined;
   if (clearChildTid !== 0 && mm.isShared) {

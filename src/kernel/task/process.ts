@@ -13,7 +13,7 @@ import type { SignalInfo } from '../signal/signal-info.js';
 import { ProcessTimers } from '../time/process-timers.js';
 import { EventSource } from './event-source.js';
 import type { ExitStatus } from './exit-status.js';
-import { ResourceLimits } from './resource-limits.js';
+import { ResourceLimits, Rlimit } from './resource-limits.js';
 import type { Task } from './task.js';
 
 /** What orphans are told that their parent is. The kernel itself reaps them: no program has to. */
@@ -34,7 +34,11 @@ export class Process {
   endInfo: SignalInfo | undefined;
   processGroup: number;
   session: number;
-  /** setpriority(2): told, and of no effect. */
+  /** /proc/PID/oom_score_adj: -1000 to 1000. */
+  oomScoreAdjustment = 0;
+  /** set_mempolicy(2), ioprio_set(2), setpriority(2): told, and of no effect. */
+  memoryPolicy = 0;
+  ioPriority = 0;
   nice = 0;
   /** Set as soon as the end is certain; threads may still be on their way out. */
   exitStatus: ExitStatus | undefined;
@@ -86,7 +90,9 @@ export class Process {
     parent?: Process,
   ) {
     this.parent = parent;
-    this.pending = new PendingSignals(KernelMemory.of(kernel.memory));
+    this.pending = new PendingSignals(KernelMemory.of(kernel.memory), () =>
+      this.limits.soft(Rlimit.Sigpending),
+    );
     this.timers = new ProcessTimers(this);
     this.processGroup = parent?.processGroup ?? pid;
     this.session = parent?.session ?? pid;
@@ -128,15 +134,17 @@ export class Process {
   inherit(from: Process): void {
     this.executable = from.executable;
     this.nice = from.nice;
+    this.oomScoreAdjustment = from.oomScoreAdjustment;
     this.noNewPrivileges = from.noNewPrivileges;
   }
 
-  /** Sends a signal to the process, as kill(2) does. */
-  sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
-    if (!this.prepare(signo)) return;
-    this.pending.add(info);
+  /** Sends a signal to the process, as kill(2) does. False where the queue is full. */
+  sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): boolean {
+    if (!this.prepare(signo)) return true;
+    if (!this.pending.add(info)) return false;
     this.signalArrivals.wake(Poll.IN);
     this.wakeFor(signo);
+    return true;
   }
 
   /** Wakes a thread that a pending signal comes through to. */

@@ -45,6 +45,7 @@ function releaseLock(task: Task, entry: number, offset: number): void {
   );
   if (before === -Errno.EFAULT || (before & FUTEX_TID_MASK) !== task.tid) return;
   const queue = futexQueue(task.mm, address, false);
+  task.contended.delete(queue);
   if ((entry & PI_BIT) !== 0 && queue.firstTid !== 0) {
     const next = queue.firstTid;
     const others = queue.length > 1 ? FUTEX_WAITERS : 0;

@@ -1,21 +1,18 @@
 /** Runs a task: switch to the guest, handle what brought it back, switch again. */
-import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { SwitchResult } from '../../platform/contract.js';
 import { Register, Report } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { Signo } from '../abi/signal.js';
 import { deliverSignals } from '../signal/delivery.js';
 import { syscallNumber } from '../syscalls/dispatcher.js';
+import { OUT_OF_MEMORY } from '../mm/pager.js';
 import { endTask } from './exit.js';
+import { makeRoom } from './out-of-memory.js';
 import { onPreempted } from './restartable-sequence.js';
 import type { Task } from './task.js';
 
 /** Microseconds that a switch may keep the event loop waiting before the guest goes on without it. */
 const SYNC_BUDGET = 1000;
-/** Milliseconds that calls in quick succession may keep the event loop waiting. */
-const TURN_INTERVAL = 4;
-/** Calls between two looks at the clock. */
-const CALLS_PER_LOOK = 4;
 /** A guest that ran so many milliseconds without a call is computing: switches stay asynchronous. */
 const COMPUTING = 1;
 const INVALID_OPCODE_VECTOR = 6;
@@ -53,8 +50,6 @@ class RunLoop {
   #synchronous = true;
   /** The guest's present run has used up its budget. */
   #computing = false;
-  #calls = 0;
-  #lastTurn = performance.now();
 
   constructor(task: Task) {
     this.#task = task;
@@ -87,7 +82,8 @@ class RunLoop {
         continue;
       }
       if (task.kernel.runnable > 1) await this.#yield();
-      if (++this.#calls % CALLS_PER_LOOK === 0) await this.#turnIfDue();
+      const turn = task.kernel.turns.due();
+      if (turn !== undefined) await turn;
     }
   }
 
@@ -130,10 +126,11 @@ class RunLoop {
       return;
     }
     task.registers.setNumber(Register.Rax, result);
-    if (result === -Errno.EINTR) task.interruptedCall = number;
+    if (result === -Errno.EINTR && task.isRestartable) task.interruptedCall = number;
+    task.isRestartable = true;
   }
 
-  /** A promise where it is a call whose answer must be waited for. */
+  /** Resolves the fault, or raises its signal; a promise where that takes its time, as with a call. */
   #exception(): Promise<void> | undefined {
     const task = this.#task;
     const { registers, mm } = task;
@@ -152,11 +149,9 @@ class RunLoop {
         registers.low32(Report.AccessVector),
       );
       if (fault === 0) return undefined;
+      if (fault === OUT_OF_MEMORY) return makeRoom(task);
       raised = fault.signo;
       code = fault.code;
-      if (raised === Signo.SIGKILL) {
-        task.kernel.reportDefect(`process ${String(task.pid)} was killed: out of guest memory`);
-      }
     }
     const address = registers.get(Report.FaultAddress);
     let errorCode = registers.high32(Report.CpuErrorCode);
@@ -173,11 +168,5 @@ class RunLoop {
     const begin = performance.now();
     await Promise.resolve();
     this.#task.idleTime += performance.now() - begin;
-  }
-
-  async #turnIfDue(): Promise<void> {
-    if (performance.now() - this.#lastTurn < TURN_INTERVAL) return;
-    await eventLoopTurn();
-    this.#lastTurn = performance.now();
   }
 }

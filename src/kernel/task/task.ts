@@ -16,8 +16,12 @@ import { NO_ALTERNATE_STACK, type AlternateStack } from '../signal/signal-frame.
 import type { SignalInfo } from '../signal/signal-info.js';
 import { SignalSet } from '../signal/signal-set.js';
 import type { Credentials } from './credentials.js';
+import { EventSource } from './event-source.js';
 import type { ExitStatus } from './exit-status.js';
+import type { FutexQueue } from './futex.js';
+import type { FutexPlace } from './futex-owner.js';
 import type { Process } from './process.js';
+import { Rlimit } from './resource-limits.js';
 import type { RestartableSequence } from './restartable-sequence.js';
 import { Scheduling } from './scheduling.js';
 
@@ -59,14 +63,18 @@ export class Task {
   /** Signals sent to this thread alone. */
   readonly pending: PendingSignals;
   alternateStack: AlternateStack = NO_ALTERNATE_STACK;
-  /** An asynchronous switch is under way: the thread runs in the guest while others run here. */
-  inGuest = false;
+  #inGuest = false;
+  readonly #guestExits = new EventSource();
   /** A call set every register itself: rax is not to be overwritten with a result. */
   registersReplaced = false;
   /** Number of the call that a signal cut short, until that signal is delivered; -1: none. */
   interruptedCall = -1;
+  /** Cleared by a call that is not to be begun again, whatever the handler's flags. */
+  isRestartable = true;
   /** Address of struct robust_list_head, as set_robust_list(2) gave it. */
   robustList = 0;
+  /** Locks of this thread that others wait for, FUTEX_LOCK_PI. */
+  readonly contended = new Map<FutexQueue, FutexPlace>();
   /** rseq(2). */
   rseq: RestartableSequence | undefined;
   /** set_tid_address(2). */
@@ -86,7 +94,9 @@ export class Task {
   ) {
     this.kernel = parts.kernel;
     this.process = parts.process;
-    this.pending = new PendingSignals(KernelMemory.of(parts.kernel.memory));
+    this.pending = new PendingSignals(KernelMemory.of(parts.kernel.memory), () =>
+      this.process.limits.soft(Rlimit.Sigpending),
+    );
     this.context = parts.context;
     this.mm = parts.mm;
     this.files = parts.files;
@@ -109,6 +119,23 @@ export class Task {
   /** CPU time in milliseconds. What the thread did not wait it ran, here or in the guest. */
   get cpuTime(): number {
     return performance.now() - this.startTime - this.idleTime;
+  }
+
+  /** An asynchronous switch is under way: the thread runs in the guest while others run here. */
+  get inGuest(): boolean {
+    return this.#inGuest;
+  }
+
+  set inGuest(inGuest: boolean) {
+    this.#inGuest = inGuest;
+    if (!inGuest) this.#guestExits.happened();
+  }
+
+  /** Brings the thread out of the guest, and resolves when it is: it may be in again by then. */
+  async leaveGuest(): Promise<void> {
+    const { event } = this.#guestExits.next();
+    this.context.interrupt();
+    await event;
   }
 
   /** It waits for something, in the middle of a call. */
@@ -182,12 +209,13 @@ export class Task {
     }
   }
 
-  /** Queues a signal for this thread, as a failing write(2) does with SIGPIPE. */
-  sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): void {
-    if (!this.process.prepare(signo)) return;
-    this.pending.add(info);
+  /** Queues a signal for this thread, as a failing write(2) does with SIGPIPE. False where the queue is full. */
+  sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): boolean {
+    if (!this.process.prepare(signo)) return true;
+    if (!this.pending.add(info)) return false;
     this.process.signalArrivals.wake(Poll.IN);
     if (this.accepts(signo)) this.wake();
+    return true;
   }
 
   /** Sends a signal that a fault raised: one that is blocked or ignored ends the process all the same. */

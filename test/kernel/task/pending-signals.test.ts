@@ -7,7 +7,7 @@ const RT = { signo: 40, code: -1 };
 
 it('queues real-time signals of all tasks together no further than the memory of the host allows', () => {
   const memory = new KernelMemory(100_000);
-  const queues = Array.from({ length: 100 }, () => new PendingSignals(memory));
+  const queues = Array.from({ length: 100 }, () => new PendingSignals(memory, () => Infinity));
   let queued = 0;
   for (const queue of queues) for (let count = 0; count < 100; count++) if (queue.add(RT)) queued++;
   expect(queued).toBeGreaterThan(100);
@@ -17,4 +17,15 @@ it('queues real-time signals of all tasks together no further than the memory of
   for (const queue of queues) queue.close();
   expect(memory.held).toBe(0);
   expect(queues[0]?.add(RT)).toBe(false);
+});
+
+it('lets the number of a signal from kill(2) through a full queue, and refuses others', () => {
+  const queue = new PendingSignals(new KernelMemory(100_000), () => 2);
+  expect([queue.add(RT), queue.add(RT), queue.add(RT)]).toEqual([true, true, false]);
+  expect(queue.add({ signo: 41, code: 0, pid: 7 })).toBe(true);
+  expect(queue.add({ signo: 42, code: -2, timer: { id: 1, overrun: 0 } })).toBe(true);
+  const none = new SignalSet();
+  const taken = Array.from({ length: 5 }, () => queue.take(none));
+  expect(taken.map((info) => info?.signo)).toEqual([40, 40, 41, 42, undefined]);
+  expect(taken[2]).toEqual({ signo: 41, code: 0 });
 });

@@ -2,7 +2,6 @@
 import { Errno } from '../../abi/errno.js';
 import { O } from '../../abi/fcntl.js';
 import { StatRecord } from '../../abi/stat.js';
-import type { Process } from '../../task/process.js';
 import type { Task } from '../../task/task.js';
 import type { Caller } from '../caller.js';
 import type { Inode, MagicTarget } from '../inode.js';
@@ -125,7 +124,7 @@ function nameFile(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
     if (caller.pid !== task.pid) {
       return -Errno.EINVAL;
     }
-    task.comm = text.replace(/\n.*$/s, '').slice(0, NAME_LENGTH);
+    task.comm = text.replace(/\0.*$/s, '').slice(0, NAME_LENGTH);
     return 0;
   };
   return new ProcFile(fs, path, owner, () => `${task.comm}\n`, 0o644, accept);
@@ -134,26 +133,23 @@ function nameFile(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
 const OOM_SCORE_ADJ = /^\s*(-?\d{1,4})\s*$/;
 const OOM_SCORE_MAX = 1000;
 
-/** Kept and shown; raising a process's chances takes a privilege, which root has. */
+/** Raising a process's chances takes a privilege, which root has. */
 function oomFile(fs: ProcFs, path: string, owner: Owner, task: Task): Inode {
   const accept = (text: string, caller: Caller): number => {
     const value = Number(OOM_SCORE_ADJ.exec(text)?.[1] ?? NaN);
     if (!(Math.abs(value) <= OOM_SCORE_MAX)) {
       return -Errno.EINVAL;
     }
-    const lowers = value < (adjustments.get(task.process) ?? 0);
+    const lowers = value < task.process.oomScoreAdjustment;
     if (lowers && caller.credentials.euid !== 0) {
       return -Errno.EACCES;
     }
-    adjustments.set(task.process, value);
+    task.process.oomScoreAdjustment = value;
     return 0;
   };
-  const content = (): string => `${String(adjustments.get(task.process) ?? 0)}\n`;
+  const content = (): string => `${String(task.process.oomScoreAdjustment)}\n`;
   return new ProcFile(fs, path, owner, content, 0o644, accept);
 }
-
-/** What was written to oom_score_adj: shown, and of no effect. */
-const adjustments = new WeakMap<Process, number>();
 
 /** Nothing is counted yet that would tell more. */
 function ioText(): string {
