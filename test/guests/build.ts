@@ -50,6 +50,7 @@ const RECIPES = {
   refused: { sources: ['refused.c'], flags: ['-O1', ...STATIC] },
   rseq_counters: { sources: ['rseq_counters.c'], flags: ['-O1', '-pthread', ...STATIC] },
   segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
+  shared_segments: { sources: ['shared_segments.c'], flags: ['-O1', ...STATIC] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
   task_state: { sources: ['task_state.c'], flags: ['-O2', '-pthread', ...STATIC] },

@@ -41,6 +41,10 @@ describePlatforms('tasks', (platform) => {
     ]);
   });
 
+  it('shared memory by System V', async () => {
+    await expectSameAsNative([guest('shared_segments')]);
+  });
+
   it('calls that a locked-down container refuses', async () => {
     const lines = readable(await runGuest([guest('refused')]))
       .stdout.trim()

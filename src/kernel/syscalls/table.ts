@@ -14,6 +14,7 @@ import { rows as resourceRows } from './resource.js';
 import { rows as rseqRows } from './rseq.js';
 import type { SyscallRow } from './row.js';
 import { rows as scheduleRows } from './schedule.js';
+import { rows as sharedMemoryRows } from './shared-memory.js';
 import { rows as signalRows } from './signal.js';
 import { rows as signalWaitRows } from './signal-wait.js';
 import { rows as systemRows } from './system.js';
@@ -35,6 +36,7 @@ export const rows: readonly SyscallRow[] = [
   ...resourceRows,
   ...rseqRows,
   ...scheduleRows,
+  ...sharedMemoryRows,
   ...signalRows,
   ...signalWaitRows,
   ...systemRows,
