@@ -12,7 +12,8 @@ import termios
 import time
 import tty
 
-SLEEP = 0.05
+# Seconds: with nothing to be read there is nothing, or not any more.
+NOTHING, PAUSE = 0.2, 0.02
 TIOCGPTN = 0x80045430
 IUTF8 = 0o40000
 
@@ -34,9 +35,14 @@ def integer(fd, request):
 
 
 def screen(leader, limit=1000):
-    """What the terminal shows."""
-    time.sleep(0.01)
-    return outcome(os.read, leader, limit)
+    """What the terminal shows: all that comes without a pause, or the error."""
+    shown, pause = b"", NOTHING
+    while select.select([leader], [], [], pause)[0]:
+        chunk = outcome(os.read, leader, limit)
+        if not isinstance(chunk, bytes):
+            return shown or chunk
+        shown, pause = shown + chunk, PAUSE
+    return shown or outcome(os.read, leader, limit)
 
 
 def events(*fds):
@@ -91,7 +97,6 @@ def lines(leader, follower):
     typed("äö\x7f€\x7f!\n".encode())
     os.write(leader, b"x" * 5000 + b"\n")
     print(len(os.read(follower, 10000)) >= 4095)
-    time.sleep(SLEEP)
     while isinstance(screen(leader, 20000), bytes):
         pass
 
@@ -121,7 +126,8 @@ def raw_bytes(leader, follower):
     set_limits(follower, 0, 0)
     print(os.read(follower, 10))
     os.write(leader, b"pending")
-    time.sleep(0.01)
+    while integer(follower, termios.FIONREAD) < 7:
+        time.sleep(0.001)
     change(follower, 3, lambda flags: flags | termios.ICANON)
     print(os.read(follower, 100))
 
@@ -188,9 +194,10 @@ def session(leader, follower):
     for name in ("SIGINT", "SIGWINCH", "SIGHUP", "SIGCONT"):
         signal.signal(getattr(signal, name), lambda signo, _: got.append(signo))
 
-    def after(act):
+    def after(act, count=1):
         act()
-        time.sleep(SLEEP)
+        while len(got) < count:
+            time.sleep(0.001)
         print(got)
         got.clear()
 
@@ -215,7 +222,7 @@ def session(leader, follower):
     print(outcome(os.tcsetpgrp, follower, 99999), outcome(os.tcsetpgrp, follower, os.getppid()))
     os.close(follower)
     os.close(own)
-    after(lambda: os.close(leader))
+    after(lambda: os.close(leader), 2)
     print(outcome(os.open, "/dev/tty", os.O_RDWR))
 
 

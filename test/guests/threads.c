@@ -159,6 +159,79 @@ static void robust(void) {
   }
 }
 
+/* Of many threads that share a robust lock some die with it, some are cancelled while they wait at a
+ * condition, and some while they compute. Each death is the next owner's to see, and no other's.
+ */
+static pthread_mutex_t *shared;
+static int users, deaths;
+static void take_shared(void) {
+  if (pthread_mutex_lock(shared) == EOWNERDEAD) {
+    pthread_mutex_consistent(shared);
+    deaths++;
+  }
+}
+
+static void give_shared(void *argument) {
+  (void)argument;
+  /* The wait may have ended with the lock of one that died. */
+  deaths += pthread_mutex_consistent(shared) == 0;
+  pthread_mutex_unlock(shared);
+}
+
+static void *uses_and_dies(void *argument) {
+  (void)argument;
+  take_shared();
+  users++;
+  return NULL;
+}
+
+static void *uses_and_waits(void *argument) {
+  (void)argument;
+  take_shared();
+  users++;
+  pthread_cleanup_push(give_shared, NULL);
+  for (;;)
+    if (pthread_cond_wait(&condition, shared) == EOWNERDEAD) {
+      pthread_mutex_consistent(shared);
+      deaths++;
+    }
+  pthread_cleanup_pop(1);
+  return NULL;
+}
+
+static void *uses_and_computes(void *argument) {
+  take_shared();
+  users++;
+  pthread_mutex_unlock(shared);
+  return computes(argument);
+}
+
+static void robust_among_many(void) {
+  void *(*const ways[])(void *) = {uses_and_dies, uses_and_waits, uses_and_computes};
+  pthread_t threads[THREADS];
+  int all = 0, cancelled = 0;
+  shared = special(PTHREAD_PRIO_NONE, PTHREAD_MUTEX_ROBUST, PTHREAD_PROCESS_PRIVATE);
+  cleaned = 0;
+  for (int i = 0; i < THREADS; i++)
+    pthread_create(&threads[i], NULL, ways[i % 32 == 31 ? 2 : i % 2], NULL);
+  while (!all) {
+    usleep(1000);
+    take_shared();
+    all = users == THREADS;
+    pthread_mutex_unlock(shared);
+  }
+  for (int i = 0; i < THREADS; i++) {
+    void *result;
+    if (i % 2 == 1)
+      pthread_cancel(threads[i]);
+    pthread_join(threads[i], &result);
+    cancelled += result == PTHREAD_CANCELED;
+  }
+  take_shared();
+  printf("of %d died %d, were cancelled %d, %d of them computing\n", users, deaths, cancelled, cleaned);
+  pthread_mutex_unlock(shared);
+}
+
 static pthread_mutex_t *inheriting;
 static void *counts_inheriting(void *argument) {
   (void)argument;
@@ -280,6 +353,7 @@ int main(int count, char **args) {
   conditions();
   cancellation();
   robust();
+  robust_among_many();
   priority_inheritance();
   signals();
   ends();

@@ -1,9 +1,9 @@
-/** Servers with their clients, in the same sandbox. */
+/** Servers with their clients, in the same sandbox, and databases. */
 import { describePlatforms } from './platforms.js';
 import { itRunsAsNative } from './programs.js';
 
 describePlatforms('servers', () => {
-  itRunsAsNative('redis, nginx, sqlite', {
+  itRunsAsNative('redis and nginx', {
     interpreter: ['/bin/sh'],
     script: 'servers.sh',
     normalise: (text) => text.replace(/after \d+ ms/g, 'after <n> ms'),
@@ -12,7 +12,13 @@ describePlatforms('servers', () => {
       'redis-benchmark': 'redis-tools',
       nginx: 'nginx-light',
       curl: 'curl',
-      sqlite3: 'sqlite3',
     },
+  });
+
+  itRunsAsNative('sqlite: a script of 100,000 rows, on disk', {
+    interpreter: ['/bin/sh'],
+    script: 'sqlite.sh',
+    needs: { sqlite3: 'sqlite3' },
+    bound: true,
   });
 });

@@ -13,7 +13,7 @@ describePlatforms('tasks', (platform) => {
   });
 
   it('threads: locks, conditions, cancellation, ends', async () => {
-    await expectSameAsNative([guest('threads')]);
+    await expectSameAsNative([guest('threads')], { run: ['--vcpus', '2'] });
   });
 
   it('edges: killed in vfork, stopped and killed, limits and signals on the way', async () => {

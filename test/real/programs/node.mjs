@@ -10,6 +10,7 @@ import net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { pipeline } from 'node:stream/promises';
+import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -111,7 +112,9 @@ async function files() {
 async function signals() {
   const caught = once(process, 'SIGUSR2');
   process.kill(process.pid, 'SIGUSR2');
+  const alive = setInterval(() => undefined, 1000);
   console.log(await caught);
+  clearInterval(alive);
   const begin = performance.now();
   await delay(20);
   console.log(

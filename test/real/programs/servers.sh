@@ -1,4 +1,4 @@
-# Servers and their clients in one sandbox: Redis, nginx, and a database on disk. A socket has its name in memory.
+# Servers and their clients in one sandbox: Redis and nginx. A socket has its name in memory.
 set -eu
 until_ready() { for _ in $(seq 1 1000); do "$@" > /dev/null 2>&1 && return; sleep 0.1; done; echo "never ready: $*"; exit 1; }
 
@@ -42,20 +42,3 @@ get -r 2-5 "$page/index.html"; echo; get -I "$page/text" | grep -i '^content'
 for n in $(seq 1 10); do get "$page/text" | wc -c & done | sort | uniq -c; [ "$(wc -l < logs/access)" -gt 15 ] && echo logged
 kill -HUP "$nginx"; until_ready grep -q reconfiguring logs/error; until_ready get "$page/"; get "$page/"
 kill -QUIT "$nginx"; wait "$nginx"; echo "nginx: $?"; nginx=; get "$page/" || echo "curl: $?"
-
-sqlite3 rows.db <<'END'
-PRAGMA journal_mode = DELETE;
-CREATE TABLE rows (id INTEGER PRIMARY KEY, number INTEGER, text TEXT);
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
-  INSERT INTO rows SELECT i, (i * 7919) % 100003, 'row ' || i FROM n;
-CREATE INDEX by_number ON rows (number);
-SELECT count(*), sum(number), min(text), max(text) FROM rows;
-UPDATE rows SET number = number + 1 WHERE id % 3 = 0; DELETE FROM rows WHERE id % 10 = 0;
-PRAGMA journal_mode = WAL;
-BEGIN; INSERT INTO rows (number, text) VALUES (1, 'kept'); COMMIT; BEGIN; DELETE FROM rows; ROLLBACK;
-SELECT count(*), sum(number), avg(length(text)) FROM rows WHERE number BETWEEN 1000 AND 90000;
-VACUUM; PRAGMA integrity_check;
-END
-sqlite3 rows.db .dump | sha256sum; stat -c %s rows.db
-for n in 1 2 3; do sqlite3 -cmd '.timeout 300000' rows.db "INSERT INTO rows (text) SELECT 'by $n' FROM rows LIMIT 500" & done; wait
-sqlite3 rows.db "SELECT count(*) FROM rows WHERE text LIKE 'by %'"
