@@ -35,7 +35,6 @@ const RECIPES = {
   foreign_calls: bare('foreign_calls'),
   getpid_loop: bare('getpid_loop'),
   give_back: bare('give_back'),
-  inet_sockets: { sources: ['inet_sockets.c'], flags: ['-O1', ...STATIC] },
   interfaces: { sources: ['interfaces.c'], flags: ['-O1', ...STATIC] },
   memory: bare('memory'),
   memory_model: bare('memory_model'),
@@ -53,11 +52,14 @@ const RECIPES = {
   shared_segments: { sources: ['shared_segments.c'], flags: ['-O1', ...STATIC] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
+  tcp_sockets: { sources: ['tcp_sockets.c'], flags: ['-O1', ...STATIC] },
   task_state: { sources: ['task_state.c'], flags: ['-O2', '-pthread', ...STATIC] },
   threads: { sources: ['threads.c'], flags: ['-O1', '-pthread', ...STATIC] },
   task_edges: { sources: ['task_edges.c'], flags: ['-O1', '-pthread', ...STATIC] },
   timers: { sources: ['timers.c'], flags: ['-O1', ...STATIC] },
-  unix_sockets: { sources: ['unix_sockets.c'], flags: ['-O1', ...STATIC] },
+  udp_sockets: { sources: ['udp_sockets.c'], flags: ['-O1', ...STATIC] },
+  unix_messages: { sources: ['unix_messages.c'], flags: ['-O1', ...STATIC] },
+  unix_streams: { sources: ['unix_streams.c'], flags: ['-O1', ...STATIC] },
   wild: bare('wild'),
 } as const satisfies Record<string, Recipe>;
 

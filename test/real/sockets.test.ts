@@ -27,8 +27,10 @@ async function expectSameIn(command: readonly string[], platform: string): Promi
 }
 
 const PROGRAMS = [
-  ['AF_UNIX', [guest('unix_sockets'), '.']],
-  ['AF_INET and AF_INET6', [guest('inet_sockets')]],
+  ['AF_UNIX, connected', [guest('unix_streams'), '.']],
+  ['AF_UNIX, messages', [guest('unix_messages'), '.']],
+  ['TCP', [guest('tcp_sockets')]],
+  ['UDP', [guest('udp_sockets')]],
 ] as const;
 
 /** A network namespace with nothing in it is what a sandbox shows. */

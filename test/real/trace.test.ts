@@ -43,7 +43,7 @@ describePlatforms('a trace', () => {
   });
 
   it('shows sockets as strace does', async () => {
-    const lines = await trace(guest('unix_sockets'), '/tmp');
+    const lines = await trace(guest('unix_streams'), '/tmp');
     expect(lines).toContainEqual(
       expect.stringMatching(/^socket\(AF_UNIX, SOCK_RAW\|SOCK_CLOEXEC\|SOCK_NONBLOCK, 1\) += \d+$/),
     );
