@@ -136,12 +136,28 @@ static void without_first_thread(void) {
   pthread_exit(NULL);
 }
 
+/* One that goes on past its limit is told, and in the end killed. */
+static void cpu_limit(void (*on_limit)(int)) {
+  pid_t child = fork();
+  if (child == 0) {
+    const struct rlimit limit = {1, 2};
+    signal(SIGXCPU, on_limit);
+    setrlimit(RLIMIT_CPU, &limit);
+    for (;;)
+      ;
+  }
+  waitpid(child, &status, 0);
+  printf("limit of time: %#x\n", status & 0x7f);
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
   vfork_parent_is_killed();
   stopped_and_killed();
   limits_of_a_child();
   many_overruns();
+  cpu_limit(SIG_DFL);
+  cpu_limit(SIG_IGN);
   without_first_thread();
   return 0;
 }

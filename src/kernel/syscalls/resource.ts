@@ -2,7 +2,8 @@
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { maySignal } from '../task/credentials.js';
-import { Rlimit, type ResourceLimit, type ResourceLimits } from '../task/resource-limits.js';
+import type { Process } from '../task/process.js';
+import { Rlimit, type ResourceLimit } from '../task/resource-limits.js';
 import type { Task } from '../task/task.js';
 import { encodeUsage } from './resource-usage.js';
 import type { SyscallRow } from './row.js';
@@ -31,7 +32,8 @@ function decodeLimit(bytes: Buffer): ResourceLimit {
   return { soft, hard };
 }
 
-function setLimit(task: Task, limits: ResourceLimits, resource: number, address: number): number {
+function setLimit(task: Task, process: Process, resource: number, address: number): number {
+  const { limits } = process;
   const bytes = Buffer.alloc(16);
   if (!task.mm.read(address, bytes)) return -Errno.EFAULT;
   const wanted = decodeLimit(bytes);
@@ -40,6 +42,7 @@ function setLimit(task: Task, limits: ResourceLimits, resource: number, address:
   if (resource === Rlimit.Nofile && wanted.hard > NR_OPEN) return -Errno.EPERM;
   if (wanted.hard > old.hard && task.credentials.euid !== 0) return -Errno.EPERM;
   limits.set(resource, wanted);
+  if (resource === Rlimit.Cpu) process.timers.limitCpu();
   return 0;
 }
 
@@ -57,7 +60,7 @@ function sysPrlimit64(task: Task, args: Registers): number {
   const { limits } = target.process;
   const old = limits.get(resource);
   if (old === undefined) return -Errno.EINVAL;
-  const result = from === 0 ? 0 : setLimit(task, limits, resource, from);
+  const result = from === 0 ? 0 : setLimit(task, target.process, resource, from);
   if (result !== 0 || to === 0) return result;
   return task.mm.write(to, encodeLimit(old));
 }
@@ -96,11 +99,10 @@ export const rows: readonly SyscallRow[] = [
   {
     number: 160,
     name: 'setrlimit',
-    handler: (task, args) =>
-      setLimit(task, task.process.limits, args.argumentUint(0), args.argument(1)),
+    handler: (task, args) => setLimit(task, task.process, args.argumentUint(0), args.argument(1)),
     args: ['resource', 'rlimit'],
     support: 'partial',
-    missing: 'RLIMIT_CPU, RLIMIT_NPROC and others that are kept and not enforced',
+    missing: 'RLIMIT_RSS, RLIMIT_MEMLOCK, RLIMIT_LOCKS, RLIMIT_RTTIME are kept and not enforced',
   },
   {
     number: 302,

@@ -127,6 +127,7 @@ function newProcess(
   process.session = from.session;
   process.inherit(from);
   process.limits = limits;
+  process.timers.limitCpu();
   process.exitSignal = isSibling ? from.exitSignal : request.exitSignal;
   const shares = hasFlag(request.flags, CLONE.SIGHAND);
   process.actions = shares ? from.actions.share() : from.actions.clone();

@@ -3,6 +3,7 @@ import { SiCode, Signo } from '../abi/signal.js';
 import { KernelMemory } from '../fs/kernel-memory.js';
 import type { Process } from '../task/process.js';
 import type { Task } from '../task/task.js';
+import { Rlimit } from '../task/resource-limits.js';
 import { IntervalTimer } from './interval-timer.js';
 import { cpuClock, type TimerClock } from './timer-clock.js';
 
@@ -62,6 +63,10 @@ export class PosixTimer {
   }
 }
 
+const SECOND = 1000;
+/** A limit that nothing reaches. */
+const MOST_CPU_SECONDS = 1e9;
+
 /** ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF. */
 export type IntervalTimers = readonly [IntervalTimer, IntervalTimer, IntervalTimer];
 
@@ -70,10 +75,16 @@ export class ProcessTimers {
   /** Those of timer_create(2), by id. */
   readonly #posix = new Map<number, PosixTimer>();
   readonly #kernelMemory: KernelMemory;
+  readonly #process: Process;
+  readonly #cpuLimit: IntervalTimer;
   #lastId = -1;
 
   constructor(process: Process) {
     const clock = processCpuClock(process);
+    this.#process = process;
+    this.#cpuLimit = new IntervalTimer(() => {
+      this.#onCpuLimit();
+    }, clock);
     this.#kernelMemory = KernelMemory.of(process.kernel.memory);
     this.interval = [
       new IntervalTimer(sender(process, Signo.SIGALRM)),
@@ -113,8 +124,24 @@ export class ProcessTimers {
     this.#lastId = -1;
   }
 
+  /** RLIMIT_CPU may have changed. */
+  limitCpu(): void {
+    const soft = this.#process.limits.soft(Rlimit.Cpu);
+    this.#cpuLimit.disarm();
+    // Linux takes none at all for one second.
+    if (soft < MOST_CPU_SECONDS) this.#cpuLimit.armAt(Math.max(soft, 1) * SECOND, SECOND);
+  }
+
+  /** Every second from the soft limit on, and no longer than to the hard one. */
+  #onCpuLimit(): void {
+    const hard = this.#process.limits.get(Rlimit.Cpu)?.hard ?? Infinity;
+    const signo = this.#process.cpuTime >= hard * SECOND ? Signo.SIGKILL : Signo.SIGXCPU;
+    this.#process.sendSignal(signo, { signo, code: SiCode.SI_KERNEL });
+  }
+
   dispose(): void {
     this.deletePosix();
+    this.#cpuLimit.disarm();
     for (const timer of this.interval) timer.disarm();
   }
 }
