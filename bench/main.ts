@@ -10,6 +10,7 @@ import { memoryRows } from './kvm-memory.js';
 import { cpuRows, nativeGetpid, startRows } from './programs.js';
 import { kvmRaw, ptraceRows } from './raw/raw-rows.js';
 import { measure, type Group } from './sampler.js';
+import { memorySandboxRow, startSandboxRow } from './sandboxes.js';
 import { summarise, type Summary } from './statistics.js';
 import { kvmSwitchRows, ptraceSwitchRows } from './switch.js';
 
@@ -24,6 +25,8 @@ const groups: readonly Group[] = [
   { rounds: 20, rows: memoryRows(SAMPLES) },
   { rounds: 10, rows: cpuRows },
   { rounds: 20, rows: startRows },
+  { rounds: 20, rows: [startSandboxRow] },
+  { rounds: 3, rows: [memorySandboxRow] },
 ];
 
 interface Result extends Summary {
