@@ -42,6 +42,15 @@ def child(act):
     return pid
 
 
+def until_asleep(pid):
+    """Until the child waits for a lock: it has nothing else to wait for."""
+    while True:
+        with open(f"/proc/{pid}/status") as status:
+            if "State:\tS" in status.read():
+                return
+        time.sleep(0.001)
+
+
 def inside(act):
     os.waitpid(child(act), 0)
 
@@ -72,7 +81,7 @@ def whole():
 
     pid = child(waits)
     os.read(ready, 1)
-    time.sleep(0.05)
+    until_asleep(pid)
     print("giving up")
     os.close(a)
     os.close(copy)
@@ -137,7 +146,7 @@ def waiting():
 
     pid = child(waits)
     os.read(ready, 1)
-    time.sleep(0.05)
+    until_asleep(pid)
     print("deadlock", record(fd, fcntl.F_SETLKW, WRITE, 1, 1))
     record(fd, fcntl.F_SETLK, NONE, 0, 0)
     os.read(ready, 1)
