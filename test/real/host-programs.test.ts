@@ -1,13 +1,44 @@
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 import { workload } from '../patience.js';
 import { largeFile } from './large-file.js';
-import { ENVIRONMENT } from './outcome.js';
+import { ENVIRONMENT, outcomeOf, ringfence } from './outcome.js';
 import { describePlatforms } from './platforms.js';
 import { expectSameAsNative } from './same.js';
 
+/** What a command writes to a file of the host's that it inherits, and what it says. */
+async function intoFile(command: readonly string[]): Promise<[size: number, said: string]> {
+  const folder = mkdtempSync(join(tmpdir(), 'ringfence-'));
+  const path = join(folder, 'output');
+  const descriptor = openSync(path, 'w');
+  try {
+    const [program = '', ...args] = command;
+    const child = spawn(program, args, {
+      env: ENVIRONMENT,
+      stdio: ['ignore', descriptor, 'pipe'],
+    });
+    const { stderr } = await outcomeOf(child);
+    // Process ids are not the same on both sides.
+    return [statSync(path).size, stderr.toString().replaceAll(/ +\d+ /g, ' ')];
+  } finally {
+    closeSync(descriptor);
+    rmSync(folder, { recursive: true });
+  }
+}
+
 describePlatforms('programs of the host, linked dynamically', () => {
+  it('an inherited file grows no further than RLIMIT_FSIZE', async () => {
+    const script = 'ulimit -f 3; head -c 100000 /dev/zero; echo "status $?" >&2';
+    const command = ['/bin/bash', '-c', script];
+    const native = await intoFile(command);
+    expect(native).toEqual([3072, expect.stringContaining('status 153')]);
+    expect(await intoFile(ringfence(command))).toEqual(native);
+  });
+
   it('ls -lR of a few thousand entries', async () => {
     const native = await expectSameAsNative(['/bin/ls', '-lR', '/usr/share/doc']);
     expect(native.stdout.toString().split('\n').length).toBeGreaterThan(1000);
