@@ -31,7 +31,7 @@ const OFTEN = 3;
 /** Times that a page is rewritten: a program that undoes it again and again pays for its calls, and no more. */
 const MOST_TIMES = 64;
 /** Places that are remembered. */
-const MOST_SITES = 1024;
+const MOST_SITES = 512;
 /** rt_sigreturn(2): unwinders know the frame of a signal by the code that makes this call. */
 const RT_SIGRETURN = 15;
 
@@ -62,6 +62,11 @@ export class CallSites {
     this.#jumps = jumps;
     this.#identity = identity;
     this.#hot = HotCalls.of(mm.memory);
+  }
+
+  /** Places that are remembered. */
+  get count(): number {
+    return this.#sites.size;
   }
 
   /** A system call has come, which the registers hold: before it is answered. */

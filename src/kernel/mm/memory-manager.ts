@@ -59,6 +59,8 @@ const STACK_STEP = 64 * 1024;
 /** Bytes of the host's that the records of a mapping and of a run of pages take. */
 const MAPPING_SIZE = 320;
 const RUN_SIZE = 128;
+/** And that of a place that makes system calls. */
+const CALL_SITE_SIZE = 192;
 
 export class MemoryManager {
   readonly addressSpace: GuestAddressSpace;
@@ -116,7 +118,9 @@ export class MemoryManager {
    * kernel holds for the guest. False where there may be no more of them.
    */
   account(): boolean {
-    const bytes = this.vmas.count * MAPPING_SIZE + this.pages.runCount * RUN_SIZE;
+    const sites = this.callSites?.count ?? 0;
+    const bytes =
+      this.vmas.count * MAPPING_SIZE + this.pages.runCount * RUN_SIZE + sites * CALL_SITE_SIZE;
     const more = bytes - this.#accounted;
     if (more > 0 && !this.#kernelMemory.take(more)) return false;
     if (more < 0) this.#kernelMemory.give(-more);
