@@ -8,6 +8,7 @@
         "native/call_sites.c",
         "native/context.c",
         "native/doorway.c",
+        "native/exchange.c",
         "native/file_area.c",
         "native/guarded_memory.c",
         "native/guest_clock.c",
@@ -26,6 +27,7 @@
         "native/machine.c",
         "native/memory_file.cc",
         "native/open_file.cc",
+        "native/pace.c",
         "native/page_table.c",
         "native/ptrace_binding.cc",
         "native/ptrace_context.c",
@@ -42,6 +44,7 @@
         "native/trace_watchdog.cc",
         "native/vcpu.c",
         "native/vcpu_run.c",
+        "native/vcpu_runner.cc",
         "native/vcpu_thread.cc",
         "native/vm_exit.c",
         "native/watchdog.c"

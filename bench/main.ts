@@ -8,20 +8,30 @@ import { Command } from 'commander';
 import { diagnose, type Diagnosis } from '../src/diagnosis.js';
 import { memoryRows } from './kvm-memory.js';
 import { cpuRows, nativeGetpid, startRows } from './programs.js';
-import { kvmRaw, ptraceRows } from './raw/raw-rows.js';
+import { kvmRaw, kvmRawExitless, ptraceRows } from './raw/raw-rows.js';
 import { measure, type Group } from './sampler.js';
 import { memorySandboxRow, startSandboxRow } from './sandboxes.js';
 import { summarise, type Summary } from './statistics.js';
-import { kvmSwitchRows, ptraceSwitchRows } from './switch.js';
+import { exitlessRows, kvmSwitchRows, ptraceSwitchRows } from './switch.js';
 
 /** Switches that one sample is the mean of, and samples in a turn: some milliseconds a turn. */
 const BATCH = 20;
 const SAMPLES = 10;
+/** The same of what takes a microsecond. */
+const LONG_BATCH = 500;
 
 const groups: readonly Group[] = [
   { rounds: 20, rows: [nativeGetpid] },
   { rounds: 50, rows: [kvmRaw(SAMPLES, BATCH), ...kvmSwitchRows(SAMPLES, BATCH)] },
-  { rounds: 20, rows: [...ptraceRows(SAMPLES, BATCH), ...ptraceSwitchRows(SAMPLES, BATCH)] },
+  {
+    rounds: 20,
+    rows: [
+      ...kvmRawExitless(SAMPLES, LONG_BATCH),
+      ...exitlessRows(SAMPLES, LONG_BATCH),
+      ...ptraceRows(SAMPLES, BATCH),
+      ...ptraceSwitchRows(SAMPLES, BATCH),
+    ],
+  },
   { rounds: 20, rows: memoryRows(SAMPLES) },
   { rounds: 10, rows: cpuRows },
   { rounds: 20, rows: startRows },

@@ -1,4 +1,5 @@
 /** A switch through the platforms' contract: the same guest as kvm_raw.c's and ptrace_raw.c's. */
+import { native } from '../src/host/native.js';
 import { createKvmPlatform } from '../src/kvm/platform.js';
 import { Access } from '../src/platform/access.js';
 import {
@@ -18,6 +19,14 @@ const PAGE = 4096;
 /** again: mov $39, %eax; syscall; jmp again */
 const LOOP_CODE = Uint8Array.from([0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7]);
 
+const JUMP = new Uint8Array(Int32Array.of(native.constants.doorwayJumpPointer).buffer);
+/** again: mov $39, %eax; lea back(%rip), %rcx; jmp *doorwayJumpPointer; back: jmp again */
+const JUMP_CODE = Uint8Array.from([
+  ...[0xb8, 39, 0, 0, 0, 0x48, 0x8d, 0x0d, 7, 0, 0, 0, 0xff, 0x24, 0x25],
+  ...JUMP,
+  ...[0xeb, 0xeb],
+]);
+
 interface Guest {
   readonly platform: Platform;
   readonly addressSpace: AddressSpace;
@@ -25,10 +34,10 @@ interface Guest {
   readonly registers: Registers;
 }
 
-function createGuest(platform: Platform): Guest {
+function createGuest(platform: Platform, code: Uint8Array): Guest {
   const { memory } = platform;
   const range = memory.allocate(PAGE, MemoryKind.Anonymous);
-  memory.mapInternal(range, Access.Write)[0]?.set(LOOP_CODE);
+  memory.mapInternal(range, Access.Write)[0]?.set(code);
   const made = platform.newAddressSpace();
   if (made instanceof Promise) throw new Error('no address space is to be had at once');
   memory.mapInto(made, CODE_ADDRESS, range, Access.Read | Access.Execute, true);
@@ -67,8 +76,9 @@ function open(
   platform: Platform,
   samples: number,
   sample: (guest: Guest) => number | Promise<number>,
+  code = LOOP_CODE,
 ): Sampler {
-  const guest = createGuest(platform);
+  const guest = createGuest(platform, code);
   return {
     name,
     unit: 'µs',
@@ -90,16 +100,30 @@ export const kvmSwitchRows = (samples: number, batch: number): readonly Row[] =>
   {
     name: 'kvm.switchSync',
     needsKvm: true,
-    open: () =>
-      open('kvm.switchSync', createKvmPlatform(), samples, (guest) => sampleSync(guest, batch)),
+    open: () => open('kvm.switchSync', leaving(), samples, (guest) => sampleSync(guest, batch)),
   },
   {
     name: 'kvm.switch',
     needsKvm: true,
-    open: () =>
-      open('kvm.switch', createKvmPlatform(), samples, (guest) => sampleAsync(guest, batch)),
+    open: () => open('kvm.switch', leaving(), samples, (guest) => sampleAsync(guest, batch)),
   },
 ];
+
+const leaving = (): Platform => createKvmPlatform({ exitless: 'off' });
+
+/** Calls answered in the doorway: entered by a jump, by `syscall`, and with `switch` by a jump. */
+export const exitlessRows = (samples: number, batch: number): readonly Row[] =>
+  (
+    [
+      ['kvm.exitless', sampleSync, JUMP_CODE],
+      ['kvm.exitless.syscall', sampleSync, LOOP_CODE],
+      ['kvm.exitless.switch', sampleAsync, JUMP_CODE],
+    ] as const
+  ).map(([name, sample, code]) => ({
+    name,
+    needsKvm: true,
+    open: () => open(name, createKvmPlatform(), samples, (guest) => sample(guest, batch), code),
+  }));
 
 /** `switchSync` and `switch` on ptrace. */
 export const ptraceSwitchRows = (samples: number, batch: number): readonly Row[] => [

@@ -23,6 +23,10 @@ Napi::Object Constants(Napi::Env env) {
   constants.Set("firstMemorySlot", Napi::Number::New(env, RF_FIRST_MEMORY_SLOT));
   constants.Set("slotSize", Napi::Number::New(env, RF_SLOT_CHUNK));
   constants.Set("maxVcpus", Napi::Number::New(env, RF_MAX_VCPUS));
+  constants.Set("exitlessOff", Napi::Number::New(env, RF_EXITLESS_OFF));
+  constants.Set("exitlessAuto", Napi::Number::New(env, RF_EXITLESS_AUTO));
+  constants.Set("exitlessOn", Napi::Number::New(env, RF_EXITLESS_ON));
+  constants.Set("pending", Napi::Number::New(env, RF_PENDING));
   constants.Set("registersSize", Napi::Number::New(env, sizeof(rf_registers)));
   constants.Set("extendedStateSize", Napi::Number::New(env, RF_XSAVE_SIZE));
   // A signed displacement of 32 bits reaches them: ring0/abi.h has them as 64.

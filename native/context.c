@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exchange.h"
 #include "interrupts.h"
 #include "vcpu.h"
 
@@ -59,6 +60,7 @@ void rf_context_interrupt(struct rf_context *context) {
 
 int rf_context_get_xsave(struct rf_context *context, void *xsave) {
   if (context->loaded) {
+    rf_exchange_recall(context->loaded);
     int status = rf_kvm_get_xsave(context->loaded->fd, &context->xsave);
     if (status < 0)
       return status;
@@ -100,7 +102,9 @@ int rf_context_put_xsave(struct rf_context *context, int vcpu, uint32_t known) {
 }
 
 void rf_context_detach(struct rf_context *context) {
-  if (context->loaded)
+  if (context->loaded) {
+    rf_exchange_recall(context->loaded);
     context->loaded->loaded = NULL;
+  }
   context->loaded = NULL;
 }

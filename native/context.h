@@ -8,6 +8,7 @@
 
 #include "kvm.h"
 #include "kvm_ioctl.h"
+#include "pace.h"
 
 struct rf_context {
   uint64_t id; /* of rf_interrupts_new_id */
@@ -17,6 +18,7 @@ struct rf_context {
   _Atomic(struct rf_vcpu *) running;
   /* The vCPU whose extended state is this context's; NULL where `xsave` holds it. */
   struct rf_vcpu *loaded;
+  struct rf_pace pace;
   int32_t cpu; /* vCPU it last ran on, or -1 */
   struct kvm_xsave xsave;
 };

@@ -12,6 +12,8 @@ static struct {
   bool host_counter;
   uint64_t last_address;
   uint32_t state_components;
+  uint64_t exit_cycles;
+  uint32_t doorway_spins;
 } facts = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool find_device(const struct rf_machine *machine, dev_t *device) {
@@ -34,6 +36,8 @@ bool rf_recall_host(struct rf_machine *machine) {
     machine->host_counter = facts.host_counter;
     machine->last_address = facts.last_address;
     machine->state_components = facts.state_components;
+    machine->exit_cycles = facts.exit_cycles;
+    machine->doorway_spins = facts.doorway_spins;
   }
   pthread_mutex_unlock(&facts.lock);
   return known;
@@ -50,6 +54,8 @@ void rf_remember_host(const struct rf_machine *machine) {
   facts.host_counter = machine->host_counter;
   facts.last_address = machine->last_address;
   facts.state_components = machine->state_components;
+  facts.exit_cycles = machine->exit_cycles;
+  facts.doorway_spins = machine->doorway_spins;
   facts.known = true;
   pthread_mutex_unlock(&facts.lock);
 }

@@ -9,8 +9,8 @@
 
 #include "machine.h"
 
-/* Fills the machine's `cpuid`, class, `host_counter`, `last_address` and `state_components`; false where they
- * are still to be found out. */
+/* Fills the machine's `cpuid`, class, `host_counter`, `last_address`, `state_components` and what leaving
+ * takes; false where they are still to be found out. */
 bool rf_recall_host(struct rf_machine *machine);
 
 /* For a machine that has passed the self-test. */

@@ -1,15 +1,22 @@
 #include "kvm.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
+#include "exchange.h"
 #include "host_facts.h"
 #include "interrupts.h"
 #include "self_test.h"
 #include "vm_exit.h"
+
+#ifndef HWCAP2_FSGSBASE
+#define HWCAP2_FSGSBASE 2 /* <asm/hwcap2.h> */
+#endif
 
 int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id) {
   const char *stage;
@@ -82,27 +89,33 @@ uint32_t rf_machine_table_pages(const struct rf_machine *machine) { return rf_ta
 
 struct rf_vcpu *rf_machine_vcpu(const struct rf_machine *machine, unsigned id) { return machine->vcpus[id]; }
 
-enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf_context *context,
-                              struct rf_space *space, struct rf_registers *registers, int32_t cpu,
-                              uint32_t budget) {
-  struct rf_vcpu *vcpu = machine->vcpus[id];
-  if (rf_space_enter(space, vcpu) < 0)
-    return RF_NO_TABLES;
-  int status = rf_vcpu_load(vcpu, context);
-  if (status < 0)
-    return rf_fail(vcpu, status, 0);
-  if (budget > 0 && !rf_watchdog_arm(&machine->watchdog, vcpu, budget))
-    return RF_NO_THREAD;
-  enum rf_result result = rf_vcpu_run(vcpu, context, space, registers, cpu);
-  if (budget > 0)
-    rf_watchdog_disarm(&machine->watchdog, vcpu);
-  return result;
+void rf_machine_set_exitless(struct rf_machine *machine, enum rf_exitless exitless) {
+  cpu_set_t processors;
+  if (sched_getaffinity(0, sizeof(processors), &processors) == 0)
+    machine->processors = (unsigned)CPU_COUNT(&processors);
+  /* Without RDFSBASE the doorway could not tell the bases. */
+  bool possible = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
+  if (machine->host_class == RF_CLASS_HARDWARE)
+    possible = machine->cr4 & RF_CR4_FSGSBASE;
+  machine->exitless = possible ? exitless : RF_EXITLESS_OFF;
+  machine->exitless_pays = true;
 }
+
+bool rf_vcpu_arm(struct rf_vcpu *vcpu, uint32_t budget) {
+  return rf_watchdog_arm(&vcpu->machine->watchdog, vcpu, budget);
+}
+
+void rf_vcpu_disarm(struct rf_vcpu *vcpu) { rf_watchdog_disarm(&vcpu->machine->watchdog, vcpu); }
+
+enum rf_result rf_vcpu_fail(struct rf_vcpu *vcpu, int status) { return rf_fail(vcpu, status, 0); }
 
 void rf_machine_preempt_all(struct rf_machine *machine) {
   for (unsigned id = 0; id < RF_MAX_VCPUS; id++)
     if (machine->vcpus[id])
       rf_vcpu_preempt(machine->vcpus[id]);
+  for (unsigned id = 0; id < RF_MAX_VCPUS; id++)
+    if (machine->vcpus[id])
+      rf_exchange_recall(machine->vcpus[id]);
 }
 
 void rf_vcpu_describe_failure(const struct rf_vcpu *vcpu, char *text, size_t size) {

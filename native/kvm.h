@@ -45,6 +45,7 @@ enum rf_result {
   RF_SIGNAL = 1,
   RF_INTERRUPT = 2,
   RF_CPU_PREEMPTED = 3,
+  RF_PENDING = 4,        /* none yet */
   RF_FAILED = -1,        /* KVM refused or stopped: rf_vcpu_describe_failure says why */
   RF_BAD_REGISTERS = -2, /* a non-canonical FS or GS base */
   RF_NO_THREAD = -3,     /* the host gives no thread that could end the switch */
@@ -93,11 +94,13 @@ void rf_machine_commit(struct rf_machine *machine, uint64_t gpa, uint64_t length
 
 int rf_machine_add_vcpu(struct rf_machine *machine, unsigned id);
 struct rf_vcpu *rf_machine_vcpu(const struct rf_machine *machine, unsigned id);
-/* rf_space_enter, rf_vcpu_load and rf_vcpu_run; with a `budget` in microseconds the run ends soon after it.
- */
-enum rf_result rf_machine_run(struct rf_machine *machine, unsigned id, struct rf_context *context,
-                              struct rf_space *space, struct rf_registers *registers, int32_t cpu,
-                              uint32_t budget);
+/* Whether calls are answered without leaving the guest, where that can be. */
+enum rf_exitless {
+  RF_EXITLESS_OFF,
+  RF_EXITLESS_AUTO, /* where it is found to pay */
+  RF_EXITLESS_ON,
+};
+void rf_machine_set_exitless(struct rf_machine *machine, enum rf_exitless exitless);
 /* Every vCPU forgets which context ran last, and those that run are forced out. */
 void rf_machine_preempt_all(struct rf_machine *machine);
 
@@ -109,6 +112,12 @@ int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context);
 /* Runs the loaded context until it must be answered. */
 enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
                            struct rf_registers *registers, int32_t cpu);
+/* Ends a run soon after `budget` microseconds, until disarmed; false where the host gives no thread for it.
+ */
+bool rf_vcpu_arm(struct rf_vcpu *vcpu, uint32_t budget);
+void rf_vcpu_disarm(struct rf_vcpu *vcpu);
+/* Notes a negative errno as why the vCPU could not run. */
+enum rf_result rf_vcpu_fail(struct rf_vcpu *vcpu, int status);
 void rf_vcpu_describe_failure(const struct rf_vcpu *vcpu, char *text, size_t size);
 /* The signal that kicks a vCPU's thread out of the guest; such a thread must not block it. */
 int rf_kick_signal(void);

@@ -68,6 +68,9 @@ Napi::Function Machine::Define(Napi::Env env) {
 Machine::Machine(const Napi::CallbackInfo &info)
     : ObjectWrap(info), state_(std::make_shared<MachineState>()) {
   OpenMachine(info.Env(), info[0].As<Napi::String>().Utf8Value());
+  rf_machine_set_exitless(
+      state_->machine, info[1].IsNumber() ? static_cast<rf_exitless>(info[1].As<Napi::Number>().Uint32Value())
+                                          : RF_EXITLESS_OFF);
   // The environment ends before its objects are finalised, in no order of ours: by then nothing may run any
   // more.
   napi_add_env_cleanup_hook(info.Env(), OnCleanup, this);
@@ -165,47 +168,30 @@ Napi::Value Machine::CreateVcpu(const Napi::CallbackInfo &info) {
   return Status(info, rf_machine_add_vcpu(state_->machine, info[0].As<Napi::Number>().Uint32Value()));
 }
 
+VcpuRunner &Machine::RunnerOf(uint32_t id) {
+  std::unique_ptr<VcpuRunner> &runner = runners_[id];
+  if (!runner)
+    runner = std::make_unique<VcpuRunner>(state_->machine, id, [this, id] { ReportDone(id); });
+  return *runner;
+}
+
+VcpuRunner::Switch Machine::SwitchArgument(const Napi::CallbackInfo &info) {
+  return {Context::Unwrap(info[1].As<Napi::Object>())->context(),
+          Space::Unwrap(info[2].As<Napi::Object>())->space(), RegistersArgument(info[3]),
+          info[4].As<Napi::Number>().Int32Value()};
+}
+
 Napi::Value Machine::RunSync(const Napi::CallbackInfo &info) {
-  return Status(info, rf_machine_run(state_->machine, info[0].As<Napi::Number>().Uint32Value(),
-                                     Context::Unwrap(info[1].As<Napi::Object>())->context(),
-                                     Space::Unwrap(info[2].As<Napi::Object>())->space(),
-                                     RegistersArgument(info[3]), info[4].As<Napi::Number>().Int32Value(),
-                                     info[5].As<Napi::Number>().Uint32Value()));
+  VcpuRunner &runner = RunnerOf(info[0].As<Napi::Number>().Uint32Value());
+  return Status(info, runner.RunSync(SwitchArgument(info), info[5].As<Napi::Number>().Uint32Value()));
 }
 
 Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
   uint32_t id = info[0].As<Napi::Number>().Uint32Value();
-  Runner &runner = runners_[id];
-  rf_vcpu *vcpu = rf_machine_vcpu(state_->machine, id);
-  runner.job.context = Context::Unwrap(info[1].As<Napi::Object>())->context();
-  runner.job.space = Space::Unwrap(info[2].As<Napi::Object>())->space();
-  memcpy(&runner.job.registers, RegistersArgument(info[3]), sizeof(rf_registers));
-  runner.job.cpu = info[4].As<Napi::Number>().Int32Value();
-  int status = rf_space_enter(runner.job.space, vcpu);
-  if (status == 0)
-    status = rf_vcpu_load(vcpu, runner.job.context);
-  if (status < 0)
-    return Status(info, status);
-  if (!runner.thread)
-    runner.thread = std::make_unique<VcpuThread>(
-        [vcpu, &job = runner.job] {
-          job.result = rf_vcpu_run(vcpu, job.context, job.space, &job.registers, job.cpu);
-        },
-        [this, id] {
-          runners_[id].done = true;
-          ReportDone(id);
-        });
-  runner.busy = true;
-  runner.done = false;
-  if (!runner.thread->IsRunning()) {
-    runner.busy = false;
-    runner.thread.reset();
-    return Status(info, -EAGAIN);
-  }
-  if (busy_++ == 0)
+  rf_result result = RunnerOf(id).Start(SwitchArgument(info));
+  if (result == RF_PENDING && busy_++ == 0)
     done_.Ref(info.Env());
-  runner.thread->Start();
-  return Status(info, 0);
+  return Status(info, result);
 }
 
 void Machine::ReportDone(unsigned vcpu) {
@@ -217,20 +203,16 @@ void Machine::ReportDone(unsigned vcpu) {
 }
 
 Napi::Value Machine::Finish(const Napi::CallbackInfo &info) {
-  Runner &runner = runners_[info[0].As<Napi::Number>().Uint32Value()];
-  if (!runner.busy || !runner.done)
+  rf_result result;
+  if (!RunnerOf(info[0].As<Napi::Number>().Uint32Value()).Finish(RegistersArgument(info[1]), &result))
     return info.Env().Undefined();
-  memcpy(RegistersArgument(info[1]), &runner.job.registers, sizeof(rf_registers));
-  runner.busy = false;
   if (--busy_ == 0)
     done_.Unref(info.Env());
-  return Status(info, runner.job.result);
+  return Status(info, result);
 }
 
 void Machine::Wait(const Napi::CallbackInfo &info) {
-  Runner &runner = runners_[info[0].As<Napi::Number>().Uint32Value()];
-  while (runner.busy && !runner.done)
-    std::this_thread::yield();
+  RunnerOf(info[0].As<Napi::Number>().Uint32Value()).Wait();
 }
 
 Napi::Value Machine::PreemptAll(const Napi::CallbackInfo &info) {
@@ -252,13 +234,8 @@ Napi::Value Machine::OnDone(const Napi::CallbackInfo &info) {
 }
 
 void Machine::Stop() {
-  for (Runner &runner : runners_) {
-    if (!runner.thread)
-      continue;
-    if (runner.busy)
-      rf_context_interrupt(runner.job.context);
-    runner.thread.reset();
-  }
+  for (std::unique_ptr<VcpuRunner> &runner : runners_)
+    runner.reset();
   if (done_) {
     done_.Abort();
     done_ = Napi::ThreadSafeFunction();

@@ -11,7 +11,7 @@
 #include "../ring0/abi.h"
 #include "kvm.h"
 #include "memory_file.h"
-#include "vcpu_thread.h"
+#include "vcpu_runner.h"
 
 // The machine itself, shared by the objects that refer to it; NULL once it is closed.
 struct MachineState {
@@ -25,7 +25,8 @@ struct MachineState {
   void Close();
 };
 
-// new Machine(device): opens KVM and finds the host's class. Throws an Error with `errno` and `stage`.
+// new Machine(device, exitless): opens KVM and finds the host's class. Throws an Error with `errno` and
+// `stage`.
 class Machine : public Napi::ObjectWrap<Machine> {
 public:
   static Napi::Function Define(Napi::Env env);
@@ -35,20 +36,6 @@ public:
   std::shared_ptr<MachineState> state() const { return state_; }
 
 private:
-  struct Job {
-    rf_context *context;
-    rf_space *space;
-    int32_t cpu;
-    rf_registers registers;
-    rf_result result;
-  };
-  struct Runner {
-    Job job = {};
-    std::unique_ptr<VcpuThread> thread;
-    bool busy = false;
-    std::atomic<bool> done{false};
-  };
-
   Napi::Value HostClass(const Napi::CallbackInfo &info);
   // The first address behind the last one that may be mapped.
   Napi::Value HasHostCounter(const Napi::CallbackInfo &info);
@@ -75,7 +62,8 @@ private:
   Napi::Value CreateVcpu(const Napi::CallbackInfo &info);
   // runSync(vcpu, context, space, registers, cpu, budget): a result.
   Napi::Value RunSync(const Napi::CallbackInfo &info);
-  // start(vcpu, context, space, registers, cpu): 0 or a negative errno; the listener is called with the vCPU.
+  // start(vcpu, context, space, registers, cpu): a result, or RF_PENDING; then the listener is called with
+  // the vCPU.
   Napi::Value Start(const Napi::CallbackInfo &info);
   // finish(vcpu, registers): the result of the switch that start() began, or undefined while it goes on.
   Napi::Value Finish(const Napi::CallbackInfo &info);
@@ -93,9 +81,12 @@ private:
   static void OnCleanup(void *self);
   void Stop();
   void ReportDone(unsigned vcpu);
+  VcpuRunner &RunnerOf(uint32_t id);
+  // Of the arguments behind the vCPU.
+  static VcpuRunner::Switch SwitchArgument(const Napi::CallbackInfo &info);
 
   std::shared_ptr<MachineState> state_;
-  std::array<Runner, RF_MAX_VCPUS> runners_;
+  std::array<std::unique_ptr<VcpuRunner>, RF_MAX_VCPUS> runners_;
   Napi::ThreadSafeFunction done_;
   bool cleaned_ = false; // the environment has ended
   unsigned busy_ = 0;

@@ -25,7 +25,6 @@ _Static_assert(RF_TABLE_SLOT + RF_TABLE_CHUNKS <= RF_FIRST_MEMORY_SLOT, "slots o
 #define CR4_OSFXSR (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
 #define CR4_UMIP (1ull << 11)
-#define CR4_FSGSBASE (1ull << 16)
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_SMEP (1ull << 20)
 #define CR4_SMAP (1ull << 21)
@@ -48,7 +47,7 @@ static void choose_features(struct rf_machine *machine) {
   const struct kvm_cpuid_entry2 *amd = find_leaf(&machine->cpuid, 0x80000001);
   machine->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
   if (extended) {
-    machine->cr4 |= extended->ebx & (1u << 0) ? CR4_FSGSBASE : 0;
+    machine->cr4 |= extended->ebx & (1u << 0) ? RF_CR4_FSGSBASE : 0;
     machine->cr4 |= extended->ebx & (1u << 7) ? CR4_SMEP : 0;
     machine->cr4 |= extended->ebx & (1u << 20) ? CR4_SMAP : 0;
     machine->cr4 |= extended->ecx & (1u << 2) ? CR4_UMIP : 0;

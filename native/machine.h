@@ -14,6 +14,8 @@
 #include "table_pool.h"
 #include "watchdog.h"
 
+#define RF_CR4_FSGSBASE (1ull << 16)
+
 /* Host memory behind guest-physical memory. `slot` is a second mapping of the same file that only KVM reads.
  */
 struct rf_backing {
@@ -35,8 +37,14 @@ struct rf_machine {
   bool gigabyte_pages;
   unsigned physical_bits, linear_bits; /* of addresses, on its vCPUs */
   uint32_t slot_count;                 /* memory slots that KVM gives */
-  bool host_counter;     /* guests read the host's own time-stamp counter: the self-test finds it */
-  uint64_t last_address; /* user addresses end here: the self-test finds it */
+  enum rf_exitless exitless;
+  bool exitless_pays;         /* as its contexts have last found */
+  unsigned processors;        /* that this process may run on */
+  _Atomic unsigned exchanges; /* vCPUs in the guest on threads of their own, to be answered without leaving */
+  uint64_t exit_cycles;       /* what a way out of the guest and back takes: the self-test measures it */
+  uint32_t doorway_spins;     /* how often a doorway looks for a reply: about as long */
+  bool host_counter;          /* guests read the host's own time-stamp counter: the self-test finds it */
+  uint64_t last_address;      /* user addresses end here: the self-test finds it */
   size_t run_size;
   uint8_t *system; /* RF_SYSTEM_PAGES pages, host mapping */
   uint8_t *flush_page;

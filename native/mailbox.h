@@ -16,7 +16,6 @@ struct rf_mailbox {
   _Atomic uint64_t reply;
   _Alignas(64) _Atomic uint32_t listening;
   _Atomic uint32_t spins;
-  _Atomic uint32_t bases;
   _Alignas(64) volatile struct user_regs_struct registers;
   _Alignas(RF_MAILBOX_ANSWERS) _Atomic int64_t answers[RF_ANSWERS];
 };
@@ -26,7 +25,6 @@ RF_CHECK(state, RF_MAILBOX_STATE);
 RF_CHECK(reply, RF_MAILBOX_REPLY);
 RF_CHECK(listening, RF_MAILBOX_LISTENING);
 RF_CHECK(spins, RF_MAILBOX_SPINS);
-RF_CHECK(bases, RF_MAILBOX_BASES);
 RF_CHECK(registers, RF_MAILBOX_REGISTERS);
 RF_CHECK(answers, RF_MAILBOX_ANSWERS);
 RF_CHECK(registers.r15, RF_MAILBOX_REGISTERS + RF_R15);

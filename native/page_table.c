@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../ring0/abi.h"
+#include "exchange.h"
 #include "vcpu.h"
 
 #define PTE_PRESENT (1ull << 0)
@@ -269,7 +270,17 @@ int rf_space_enter(struct rf_space *space, const struct rf_vcpu *vcpu) {
   return 0;
 }
 
+/* Nothing may be on its way in it any more. */
+static void recall_all(const struct rf_space *space) {
+  for (unsigned id = 0; space->root && id < RF_MAX_VCPUS; id++) {
+    struct rf_vcpu *vcpu = atomic_load(&space->machine->vcpus[id]);
+    if (vcpu && vcpu->held_space == space)
+      rf_exchange_recall(vcpu);
+  }
+}
+
 void rf_space_release(struct rf_space *space) {
+  recall_all(space);
   for (unsigned vcpu = 0; vcpu < RF_MAX_VCPUS; vcpu++) {
     if (space->root && space->roots[vcpu] && space->roots[vcpu] != space->root)
       rf_table_free(space->machine, space->roots[vcpu]);

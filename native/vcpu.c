@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "exchange.h"
 #include "mailbox.h"
 #include "stub.h"
 
@@ -194,6 +195,9 @@ void rf_vcpu_preempt(struct rf_vcpu *vcpu) {
 int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context) {
   if (vcpu->loaded == context)
     return 0;
+  rf_exchange_recall(vcpu);
+  if (context->loaded)
+    rf_exchange_recall(context->loaded);
   int status = 0;
   context->cpu = (int32_t)vcpu->id; /* from here on: failures are asked for by it */
   if (vcpu->loaded) {

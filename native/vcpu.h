@@ -31,6 +31,14 @@ struct rf_vcpu {
   bool at_syscall; /* stopped in the hardware doorway, where leaving it by SYSRET returns to the program */
   struct rf_failure failure;
 
+  /* native/exchange.c's. */
+  _Atomic uint32_t turn;             /* enum rf_turn */
+  const struct rf_space *held_space; /* of the call that has been taken and not been answered, or NULL */
+  struct user_regs_struct held;      /* its registers, as they were reported */
+  bool listening;       /* what the doorway has been told, which the mailbox need not say any more */
+  bool took_interrupt;  /* the run on the thread has taken an interrupt() to be for it */
+  atomic_bool recalled; /* it is to end, whatever it has to report */
+
   /* Read and written by whoever kicks. */
   _Atomic pid_t thread;      /* the thread inside a switch, or 0 */
   atomic_bool expired;       /* the budget is used up */
@@ -48,6 +56,14 @@ struct kvm_segment rf_user_code(void);
 struct kvm_segment rf_user_stack(void);
 /* What a load of DS, ES, FS or GS with `selector` gives in ring 3; the null segment where it would fault. */
 struct kvm_segment rf_data_segment(uint64_t selector);
+
+/* CF PF AF ZF SF TF DF OF NT AC ID: what a program may set. IF and bit 1 are always set. */
+#define RF_FLAGS_USER 0x244dd5ull
+#define RF_FLAGS_FIXED 0x202ull
+
+static inline bool rf_is_canonical(uint64_t address) {
+  return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
 
 /* Makes the vCPU leave the guest; the reason stands in a flag set before. From any thread. */
 void rf_vcpu_kick(struct rf_vcpu *vcpu);

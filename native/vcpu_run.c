@@ -6,16 +6,10 @@
 #include "stub.h"
 #include "vm_exit.h"
 
-/* CF PF AF ZF SF TF DF OF NT AC ID: what a program may set. IF and bit 1 are always set. */
-#define FLAGS_USER 0x244dd5ull
-#define FLAGS_FIXED 0x202ull
-
 /* Bits of a page fault's error code (SDM volume 3, figure 4-12). */
 #define PF_WRITE 2u
 #define PF_RESERVED 8u
 #define PF_FETCH 16u
-
-static bool is_canonical(uint64_t address) { return (uint64_t)((int64_t)(address << 16) >> 16) == address; }
 
 static void load_general(struct kvm_regs *to, const struct user_regs_struct *from) {
   to->rax = from->rax;
@@ -35,7 +29,7 @@ static void load_general(struct kvm_regs *to, const struct user_regs_struct *fro
   to->r14 = from->r14;
   to->r15 = from->r15;
   to->rip = from->rip;
-  to->rflags = (from->eflags & FLAGS_USER) | FLAGS_FIXED;
+  to->rflags = (from->eflags & RF_FLAGS_USER) | RF_FLAGS_FIXED;
 }
 
 /* The deprivileged class leaves selectors to the processor, and always says 0 here. */
@@ -100,7 +94,11 @@ static bool must_finish(const struct rf_vcpu *vcpu) {
 static enum rf_result take_kick(struct rf_vcpu *vcpu, struct rf_context *context) {
   if (atomic_load(&vcpu->preempted) && atomic_exchange(&vcpu->preempted, false))
     return RF_CPU_PREEMPTED;
-  if (atomic_load(&context->interrupted) && atomic_exchange(&context->interrupted, false))
+  if (atomic_load(&context->interrupted) && atomic_exchange(&context->interrupted, false)) {
+    vcpu->took_interrupt = true;
+    return RF_INTERRUPT;
+  }
+  if (atomic_load(&vcpu->recalled) && atomic_exchange(&vcpu->recalled, false))
     return RF_INTERRUPT;
   if (atomic_load(&vcpu->expired) && atomic_exchange(&vcpu->expired, false))
     return RF_INTERRUPT;
@@ -172,10 +170,10 @@ static enum rf_result run_announced(struct rf_vcpu *vcpu, struct rf_context *con
   context->cpu = registers->cpu = (int32_t)vcpu->id;
   if (cpu >= 0 && (mark != context->id || (unsigned)cpu != vcpu->id))
     return RF_CPU_PREEMPTED;
-  if (!is_canonical(registers->user.fs_base) || !is_canonical(registers->user.gs_base))
+  if (!rf_is_canonical(registers->user.fs_base) || !rf_is_canonical(registers->user.gs_base))
     return RF_BAD_REGISTERS;
   /* VM entry and SYSRET must not meet such a RIP; Linux faults at the IRET and sends SIGSEGV. */
-  if (!is_canonical(registers->user.rip))
+  if (!rf_is_canonical(registers->user.rip))
     return rf_leave_by_exception(registers, VECTOR_GENERAL_PROTECTION, 0, 0);
   atomic_store(&context->running, vcpu);
   enum rf_result result = run_loop(vcpu, context, space, registers);

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,6 +57,19 @@ VcpuThread::~VcpuThread() {
 void VcpuThread::Start() {
   if (state_.exchange(kJob) == kSleeping)
     Futex(&state_, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void VcpuThread::StayApart(bool apart) {
+  int avoided = apart ? sched_getcpu() : -1;
+  if (avoided == avoided_)
+    return;
+  cpu_set_t processors;
+  if (sched_getaffinity(0, sizeof(processors), &processors) != 0)
+    return;
+  if (avoided >= 0 && CPU_COUNT(&processors) > 1)
+    CPU_CLR(static_cast<unsigned>(avoided), &processors);
+  if (pthread_setaffinity_np(thread_.native_handle(), sizeof(processors), &processors) == 0)
+    avoided_ = avoided;
 }
 
 VcpuThread::State VcpuThread::Wait() {

@@ -18,6 +18,9 @@ public:
 
   // Not while a job is under way.
   void Start();
+  // Runs jobs on any processor that the caller may run on, but not the one that the caller runs on if it is
+  // to stay apart: the scheduler likes to put a thread beside the one that woke it.
+  void StayApart(bool apart);
 
 private:
   enum State : uint32_t { kIdle, kSleeping, kJob, kStop };
@@ -29,5 +32,6 @@ private:
   std::function<void()> job_;
   std::function<void()> done_;
   std::atomic<uint32_t> state_{kIdle};
+  int avoided_ = -1; // the processor that it stays away from
   std::thread thread_;
 };

@@ -69,7 +69,6 @@
 #define RF_MAILBOX_REPLY 0x08      /* IN: rax, with RF_CALL_ANSWERED */
 #define RF_MAILBOX_LISTENING 0x40  /* IN, 32 bits: not 0 while the host looks at the state */
 #define RF_MAILBOX_SPINS 0x44      /* IN, 32 bits: how often the doorway looks for a reply before it leaves */
-#define RF_MAILBOX_BASES 0x48      /* IN, 32 bits: not 0 where RDFSBASE and RDGSBASE are enabled */
 #define RF_MAILBOX_REGISTERS 0x80  /* OUT: struct user_regs_struct, but what RCX and R11 hold */
 #define RF_MAILBOX_STACK_END 0x300 /* OUT: a stack for the doorway's own use ends here */
 #define RF_MAILBOX_ANSWERS 0x400   /* IN: by number, the answer that needs no host, or RF_NO_ANSWER */

@@ -54,13 +54,10 @@
   movw %es, REGISTER(\page, RF_ES)
   movw %fs, REGISTER(\page, RF_FS)
   movw %gs, REGISTER(\page, RF_GS)
-  testl $1, MAILBOX(\page, RF_MAILBOX_BASES)
-  jz 2f
   rdfsbase %rax
   keep \page, %rax, RF_FS_BASE
   rdgsbase %rax
   keep \page, %rax, RF_GS_BASE
-2:
   movl $RF_CALL_MADE, MAILBOX(\page, RF_MAILBOX_STATE)
   .globl \name\()_made
 \name\()_made:

@@ -38,7 +38,7 @@ function count(modules: readonly TestModule[]): Counts {
 /** The contract's suites bear their platform's name: test/contract/platforms.ts. */
 function countPass(counts: Counts, test: TestCase): void {
   counts.passed++;
-  const platform = /\[(kvm|ptrace)\] >/.exec(test.fullName)?.[1];
+  const platform = /\[(kvm|kvm-exitless|ptrace)\] >/.exec(test.fullName)?.[1];
   if (platform === undefined) return;
   counts.contract.set(platform, (counts.contract.get(platform) ?? 0) + 1);
 }

@@ -3,17 +3,26 @@
  * a loop that answers each through the synchronised registers and does nothing else. The machine, the vCPU
  * and the stub are the product's own; only the loop is not.
  *
+ * With "exitless" behind the device, the floor under calls that do not leave: the same doorway and mailbox, a
+ * thread that does KVM_RUN, and this one, which spins and answers. The guest enters the doorway by a jump,
+ * with "exitless-syscall" by `syscall`.
+ *
  * For each line "SAMPLES BATCH" on standard input it prints a line of SAMPLES numbers: the nanoseconds that
  * BATCH system calls took.
  */
 #include <errno.h>
+#include <immintrin.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "../../native/exchange.h"
 #include "../../native/kvm_ioctl.h"
+#include "../../native/mailbox.h"
 #include "../../native/page_table.h"
 #include "../../native/self_test.h"
 #include "../../native/vcpu.h"
@@ -22,6 +31,32 @@
 
 /* again: mov $39, %eax; syscall; jmp again */
 static const uint8_t loop_code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7};
+
+/* again: mov $39, %eax; lea back(%rip), %rcx; jmp *RF_DOORWAY_JUMP_POINTER; back: jmp again */
+#define JUMP_POINTER (uint32_t)(RF_VA_SYSTEM + RF_DOORWAY_JUMP_POINTER)
+static const uint8_t jump_code[] = {
+    0xb8,
+    39,
+    0,
+    0,
+    0,
+    0x48,
+    0x8d,
+    0x0d,
+    7,
+    0,
+    0,
+    0,
+    0xff,
+    0x24,
+    0x25,
+    (uint8_t)JUMP_POINTER,
+    (uint8_t)(JUMP_POINTER >> 8),
+    (uint8_t)(JUMP_POINTER >> 16),
+    JUMP_POINTER >> 24,
+    0xeb,
+    0xeb,
+};
 
 static struct rf_machine machine;
 static struct rf_vcpu vcpu;
@@ -42,13 +77,13 @@ static uint64_t nanoseconds(void) {
 }
 
 /* Everything once by the product's own run loop: from then on the vCPU stands at the doorway's exit. */
-static void prepare(const char *device) {
+static void prepare(const char *device, const uint8_t *code, size_t size) {
   const char *stage = "";
   check(rf_machine_create(&machine, device, &stage), stage);
   check(rf_vcpu_create(&vcpu, &machine, 0, &stage), stage);
   check(rf_self_test(&machine, &vcpu, &stage), stage);
   check(rf_space_create(&space, &machine), "address space");
-  memcpy(machine.flush_page, loop_code, sizeof(loop_code));
+  memcpy(machine.flush_page, code, size);
   check(rf_space_map(&space, CODE_ADDRESS, rf_machine_test_page_gpa(), RF_PAGE_SIZE,
                      RF_ACCESS_READ | RF_ACCESS_EXECUTE),
         "map");
@@ -78,21 +113,64 @@ static int left_by_system_call(void) {
          vcpu.run->s.regs.regs.rax == 39;
 }
 
-static void sample(unsigned batch) {
+/* One that does not leave, to the guest that waits in its doorway; where it has given up, its thread begins
+ * anew. */
+static void exchange_once(void) {
+  struct rf_mailbox *mailbox = vcpu.mailbox;
+  uint32_t taken = RF_CALL_TAKEN;
+  atomic_store_explicit(&mailbox->reply, 1, memory_order_relaxed);
+  atomic_compare_exchange_strong(&mailbox->state, &taken, RF_CALL_ANSWERED);
+  for (;;) {
+    uint32_t made = RF_CALL_MADE;
+    if (atomic_load_explicit(&mailbox->state, memory_order_acquire) == made &&
+        atomic_compare_exchange_strong(&mailbox->state, &made, RF_CALL_TAKEN))
+      return;
+    _mm_pause();
+  }
+}
+
+static atomic_bool sampling;
+
+static void *run_guest(void *argument) {
+  (void)argument;
+  for (;;) {
+    while (!atomic_load(&sampling)) /* or it would leave, and come back, all the time */
+      usleep(200);
+    switch_once();
+  }
+  return NULL;
+}
+
+static void start_guest(void) {
+  pthread_t thread;
+  atomic_store(&vcpu.mailbox->spins, machine.doorway_spins);
+  atomic_store(&vcpu.mailbox->listening, 1);
+  check(-pthread_create(&thread, NULL, run_guest, NULL), "thread");
+}
+
+static void sample(unsigned batch, bool exitless) {
+  if (exitless && !atomic_exchange(&sampling, true))
+    exchange_once();
   uint64_t start = nanoseconds();
   for (unsigned i = 0; i < batch; i++)
-    switch_once();
+    exitless ? exchange_once() : switch_once();
   printf("%llu ", (unsigned long long)(nanoseconds() - start));
-  if (!left_by_system_call())
+  if (!exitless && !left_by_system_call())
     check(-EIO, "the guest left by something else than a system call");
 }
 
 int main(int argc, char **argv) {
   unsigned samples, batch;
-  prepare(argc > 1 ? argv[1] : "/dev/kvm");
+  const char *way = argc > 2 ? argv[2] : "";
+  bool jump = strcmp(way, "exitless") == 0, exitless = jump || strcmp(way, "exitless-syscall") == 0;
+  prepare(argc > 1 ? argv[1] : "/dev/kvm", jump ? jump_code : loop_code,
+          jump ? sizeof(jump_code) : sizeof(loop_code));
+  if (exitless)
+    start_guest();
   while (scanf("%u %u", &samples, &batch) == 2) {
     for (unsigned i = 0; i < samples; i++)
-      sample(batch);
+      sample(batch, exitless);
+    atomic_store(&sampling, false);
     printf("\n");
     fflush(stdout);
   }

@@ -21,7 +21,7 @@ interface Floor {
   readonly name: string;
   /** Of the binary, and of its source in this folder. */
   readonly program: string;
-  readonly argument?: string;
+  readonly arguments?: readonly string[];
   /** The sources beside its own. */
   readonly sources: () => readonly string[];
   readonly needsKvm: boolean;
@@ -36,10 +36,15 @@ const product = (): readonly string[] => [
 const nothing = (): readonly string[] => [];
 
 const KVM: Floor = { name: 'kvm.raw', program: 'kvm_raw', sources: product, needsKvm: true };
+/** Calls that do not leave the guest: entered by a jump to the doorway, and by `syscall`. */
+const EXITLESS: readonly Floor[] = [
+  { ...KVM, name: 'kvm.raw.exitless', arguments: ['/dev/kvm', 'exitless'] },
+  { ...KVM, name: 'kvm.raw.exitless.syscall', arguments: ['/dev/kvm', 'exitless-syscall'] },
+];
 const ptrace = (cores: 'one-core' | 'two-cores'): Floor => ({
   name: `ptrace.raw.${cores}`,
   program: 'ptrace_raw',
-  argument: cores,
+  arguments: [cores],
   sources: nothing,
   needsKvm: false,
 });
@@ -62,8 +67,7 @@ function build({ program, sources }: Floor): string {
 }
 
 function open(floor: Floor, samples: number, batch: number): Sampler {
-  const argv = floor.argument === undefined ? [] : [floor.argument];
-  const child = spawn(build(floor), argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(build(floor), floor.arguments ?? [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     name: floor.name,
@@ -93,6 +97,8 @@ const row =
 
 /** `samples` at a time, each the mean of `batch` switches. */
 export const kvmRaw = row(KVM);
+export const kvmRawExitless = (samples: number, batch: number): readonly Row[] =>
+  EXITLESS.map((floor) => row(floor)(samples, batch));
 
 export const ptraceRows = (samples: number, batch: number): readonly Row[] =>
   [ptrace('one-core'), ...(availableParallelism() > 1 ? [ptrace('two-cores')] : [])].map((floor) =>

@@ -58,7 +58,10 @@ export interface NativeMachine {
     cpu: number,
     budget: number,
   ): number;
-  /** Begins a switch on the vCPU's own thread; the listener of `onDone` is called with the vCPU at its end. */
+  /**
+   * Begins a switch on the vCPU's own thread. Gives what `runSync` does, or `pending`: then the listener of `onDone` is
+   * called with the vCPU at its end.
+   */
   start(
     vcpu: number,
     context: NativeContext,
@@ -115,6 +118,12 @@ export interface NativeConstants {
   /** Bytes that a memory slot backs. */
   readonly slotSize: number;
   readonly maxVcpus: number;
+  /** Whether system calls are answered in the guest's doorway: never, where it pays, always. */
+  readonly exitlessOff: number;
+  readonly exitlessAuto: number;
+  readonly exitlessOn: number;
+  /** What `start` gives for a switch that goes on. */
+  readonly pending: number;
   readonly registersSize: number;
   readonly extendedStateSize: number;
   /**
@@ -133,7 +142,7 @@ export interface NativeAddon {
   /** Duplicates the descriptor. @throws {Error} with `errno` */
   readonly OpenFile: new (fd: number) => NativeOpenFile;
   /** @throws {Error} with `errno` and `stage` */
-  readonly Machine: new (device: string) => NativeMachine;
+  readonly Machine: new (device: string, exitless?: number) => NativeMachine;
   readonly Space: new (machine: NativeMachine) => NativeSpace;
   readonly Context: new () => NativeContext;
   /** Interrupts a context of any thread, on either platform; false where there is none of that id. */

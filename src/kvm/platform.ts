@@ -20,7 +20,14 @@ export interface KvmPlatformOptions {
   readonly device?: string;
   /** Address spaces have `callSites`, where the host is one whose `syscall` costs more than a jump; false by default. */
   readonly callSites?: boolean;
+  /**
+   * System calls answered without leaving the guest, on another processor (docs/doorway.md): where that is found to pay
+   * (`auto`, the default), never, or always.
+   */
+  readonly exitless?: Exitless;
 }
+
+export type Exitless = 'auto' | 'off' | 'on';
 
 const DEFAULT_MEMORY_LIMIT = 2 * 1024 ** 3;
 
@@ -44,7 +51,7 @@ export class KvmPlatform implements Platform {
   #disposed = false;
 
   constructor(options: KvmPlatformOptions = {}) {
-    this.#machine = openMachine(options.device ?? '/dev/kvm');
+    this.#machine = openMachine(options.device ?? '/dev/kvm', options.exitless ?? 'auto');
     this.maxUserAddress = this.#machine.lastAddress;
     this.hasHostCounter = this.#machine.hasHostCounter;
     let memory: MemoryFile | undefined;
@@ -141,9 +148,13 @@ function defaultVcpus(): number {
   return Math.min(availableParallelism(), native.constants.maxVcpus);
 }
 
-function openMachine(device: string): NativeMachine {
+function openMachine(device: string, exitless: Exitless): NativeMachine {
+  const { exitlessOff, exitlessAuto, exitlessOn } = native.constants;
   try {
-    return new native.Machine(device);
+    return new native.Machine(
+      device,
+      { off: exitlessOff, auto: exitlessAuto, on: exitlessOn }[exitless],
+    );
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new UnavailableError(`${device} cannot run guests: ${message}`, { cause: error });

@@ -15,7 +15,7 @@ export function selfTest(device = '/dev/kvm'): SelfTest {
   const found = native.kvmCapabilities(device);
   if (typeof found === 'number') throw new PlatformError(`cannot open ${device}: errno ${-found}`);
   const { KVM_API_VERSION: apiVersion = 0, ...capabilities } = found;
-  const machine = new native.Machine(device);
+  const machine = new native.Machine(device, native.constants.exitlessOff);
   try {
     return { class: machine.hostClass, apiVersion, capabilities };
   } finally {

@@ -8,10 +8,8 @@
  * A context that is told of a preemption keeps its vCPU for a turn of the event loop: it has to enter once more to
  * get on, and if others came in between, they would preempt each other for ever.
  */
-import { constants } from 'node:os';
 import {
   native,
-  NativeFailure,
   type NativeContext,
   type NativeMachine,
   type NativeSpace,
@@ -20,7 +18,8 @@ import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 
 const SLICE_MS = 10;
-const { EAGAIN, ENOMEM } = constants.errno;
+/** Milliseconds for which switches may end without a turn of the event loop. */
+const MOST_TURN = 1;
 
 /** For a switch that needs a thread, its own or one to end it, and cannot have it. */
 export function noThread(): PlatformError {
@@ -38,6 +37,8 @@ interface Job {
   readonly settle: (result: number) => void;
   readonly fail: (error: Error) => void;
   startedAt: number;
+  /** Of a switch that has ended and is to be settled. */
+  result: number | undefined;
 }
 
 export class VcpuPool {
@@ -52,6 +53,8 @@ export class VcpuPool {
   #slices: NodeJS.Timeout | undefined;
   #closed = false;
   #isStartDue = false;
+  /** When the event loop last had its turn, as far as is known. */
+  #turnStart = 0;
 
   constructor(machine: NativeMachine, count: number) {
     const { maxVcpus } = native.constants;
@@ -79,6 +82,7 @@ export class VcpuPool {
   ): number {
     const claimed = this.#claim(context);
     const vcpu = claimed < 0 ? this.#evict() : claimed;
+    if (claimed < 0) this.#hold(vcpu, context);
     const result = this.#machine.runSync(vcpu, context, space, registers, cpu, budget);
     if (this.#waiting.length > 0) this.#startSoon();
     return result;
@@ -92,7 +96,16 @@ export class VcpuPool {
     cpu: number,
   ): Promise<number> {
     return new Promise((settle, fail) => {
-      const job = { context, space, registers, cpu, settle, fail, startedAt: 0 };
+      const job: Job = {
+        context,
+        space,
+        registers,
+        cpu,
+        settle,
+        fail,
+        startedAt: 0,
+        result: undefined,
+      };
       const mayEnter = this.#waiting.length === 0 || this.#reserved[context.cpu] === context;
       const vcpu = mayEnter ? this.#claim(context) : -1;
       if (vcpu >= 0) {
@@ -144,16 +157,24 @@ export class VcpuPool {
 
   /** A free vCPU, made if need be, the one that `context` last ran on if it can be; or -1. */
   #claim(context: NativeContext): number {
+    const own = this.#holders.indexOf(context);
+    if (own >= 0 && this.#jobs[own] === undefined && this.#reserved[own] === undefined) return own;
     const free = (vcpu: number): boolean =>
       vcpu in this.#jobs &&
       this.#jobs[vcpu] === undefined &&
       (this.#reserved[vcpu] ?? context) === context;
-    let vcpu = free(context.cpu) ? context.cpu : this.#unclaimed(free);
+    let vcpu = free(own) ? own : this.#unclaimed(free);
     if (vcpu < 0) vcpu = this.#jobs.findIndex((_, at) => free(at));
     if (vcpu < 0) return vcpu;
     this.#reserved[vcpu] = undefined;
-    this.#holders[vcpu] = context;
+    this.#hold(vcpu, context);
     return vcpu;
+  }
+
+  /** The context's state moves there. */
+  #hold(vcpu: number, context: NativeContext): void {
+    this.forget(context);
+    this.#holders[vcpu] = context;
   }
 
   /** A free vCPU that holds no context's state, made if need be: a change of contexts saves and loads it all. */
@@ -199,26 +220,30 @@ export class VcpuPool {
   #start(vcpu: number, job: Job): void {
     job.startedAt = performance.now();
     this.#jobs[vcpu] = job;
-    const status = this.#machine.start(vcpu, job.context, job.space, job.registers, job.cpu);
-    if (status >= 0) return;
-    this.#jobs[vcpu] = undefined;
-    if (-status === ENOMEM) {
-      job.settle(NativeFailure.NoTables);
-      return;
-    }
-    job.fail(
-      -status === EAGAIN
-        ? noThread()
-        : new PlatformError(`cannot load a context into vCPU ${vcpu}: errno ${-status}`),
-    );
+    const result = this.#machine.start(vcpu, job.context, job.space, job.registers, job.cpu);
+    if (result === native.constants.pending) return;
+    job.result = result;
+    if (performance.now() - this.#turnStart < MOST_TURN) this.#end(vcpu, job, result);
+    else this.#endLater(vcpu, job);
   }
 
   /** Settles the vCPU's job, if it is done: the report of one that #evict has settled comes late. */
   #finish(vcpu: number): void {
     const job = this.#jobs[vcpu];
-    if (job == null || this.#closed) return;
+    if (job == null || job.result !== undefined || this.#closed) return;
     const result = this.#machine.finish(vcpu, job.registers);
-    if (result === undefined) return;
+    if (result !== undefined) this.#end(vcpu, job, result);
+  }
+
+  /** In a turn of the event loop of its own, which calls in quick succession would not leave to anybody. */
+  #endLater(vcpu: number, job: Job): void {
+    setImmediate(() => {
+      this.#turnStart = performance.now();
+      if (this.#jobs[vcpu] === job) this.#end(vcpu, job, job.result ?? 0);
+    });
+  }
+
+  #end(vcpu: number, job: Job, result: number): void {
     this.#jobs[vcpu] = undefined;
     if (result === SwitchResult.CpuPreempted) this.#reserve(vcpu, job.context);
     else this.#startWaiting();
@@ -241,11 +266,14 @@ export class VcpuPool {
       if (this.#jobs[at] === null) continue;
       if ((this.#jobs[at]?.startedAt ?? 0) < (this.#jobs[vcpu]?.startedAt ?? 0)) vcpu = at;
     }
-    this.#jobs[vcpu]?.context.interrupt();
-    this.#machine.wait(vcpu);
     const job = this.#jobs[vcpu];
+    if (job != null && job.result === undefined) {
+      job.context.interrupt();
+      this.#machine.wait(vcpu);
+      job.result = this.#machine.finish(vcpu, job.registers);
+    }
     this.#jobs[vcpu] = undefined;
-    if (job != null) this.#settle(job, this.#machine.finish(vcpu, job.registers) ?? 0);
+    if (job != null) this.#settle(job, job.result ?? 0);
     return vcpu;
   }
 

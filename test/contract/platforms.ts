@@ -9,7 +9,7 @@ import { stubsOf } from '../ptrace/stubs.js';
 import { Guest, type GuestOptions } from './guest.js';
 
 export interface PlatformUnderTest {
-  readonly name: 'kvm' | 'ptrace';
+  readonly name: 'kvm' | 'kvm-exitless' | 'ptrace';
   readonly create: (options: GuestOptions) => Platform;
   /** What address spaces take of the host: pages of page tables, or mappings in the stub processes. */
   readonly tables: (platform: Platform) => number;
@@ -35,8 +35,14 @@ function tables(platform: Platform): number {
 const only = process.env['RINGFENCE_TEST_PLATFORM'];
 const lacking = `left out: this lane is for ${only ?? 'all'}`;
 
+const CREATE: Record<PlatformUnderTest['name'], PlatformUnderTest['create']> = {
+  kvm: (options) => createKvmPlatform({ ...options, exitless: 'off' }),
+  'kvm-exitless': (options) => createKvmPlatform({ ...options, exitless: 'on' }),
+  ptrace: createPtracePlatform,
+};
+
 export function platformNamed(name: PlatformUnderTest['name']): PlatformUnderTest {
-  return underTest(name, name === 'kvm' ? createKvmPlatform : createPtracePlatform);
+  return underTest(name, CREATE[name]);
 }
 
 /** Declares a suite once for each platform. */
@@ -44,9 +50,11 @@ export function describePlatforms(
   name: string,
   define: (platform: PlatformUnderTest) => void,
 ): void {
-  describeKvm(`${name} [kvm]`, () => {
-    define(platformNamed('kvm'));
-  });
+  for (const kvm of ['kvm', 'kvm-exitless'] as const) {
+    describeKvm(`${name} [${kvm}]`, () => {
+      define(platformNamed(kvm));
+    });
+  }
   const skip = only !== undefined && only !== 'ptrace';
   describe.skipIf(skip)(`${name} [ptrace]`, skip ? { meta: { lacking } } : {}, () => {
     define(platformNamed('ptrace'));

@@ -150,8 +150,8 @@ const ENTRY: readonly Mutant[] = [
   {
     name: 'flags are loaded as they are given',
     file: 'native/vcpu_run.c',
-    text: '(from->eflags & FLAGS_USER) | FLAGS_FIXED',
-    replacement: 'from->eflags | FLAGS_FIXED',
+    text: '(from->eflags & RF_FLAGS_USER) | RF_FLAGS_FIXED',
+    replacement: 'from->eflags | RF_FLAGS_FIXED',
     lane: 'this host',
     tests: ['contract/switch'],
   },

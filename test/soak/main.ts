@@ -23,7 +23,8 @@ const { values } = parseArgs({
     platform: { type: 'string', default: 'kvm' },
   },
 });
-const name = values.platform === 'ptrace' ? 'ptrace' : 'kvm';
+const name =
+  (['ptrace', 'kvm-exitless'] as const).find((known) => known === values.platform) ?? 'kvm';
 const seed = Number(values.seed);
 const minutes = Number(values.minutes);
 const totals = new Map<string, number>();
