@@ -51,7 +51,9 @@ export class PendingSignals {
     const [info] = this.#queue.splice(index, 1);
     this.#giveBack(signo, 1);
     if (!this.#queue.some((other) => other.signo === signo)) this.set.remove(signo);
-    return info;
+    const timer = info?.timer;
+    if (info === undefined || timer?.onTaken === undefined) return info;
+    return { ...info, timer: { id: timer.id, overrun: timer.onTaken() } };
   }
 
   /** Whether a signal of a timer of timer_create(2) is among them. */

@@ -13,7 +13,12 @@ export interface SignalInfo {
   /** `si_value` of sigqueue(3) and of timers. */
   readonly value?: bigint;
   /** `si_timerid` and `si_overrun` of timer_create(2). */
-  readonly timer?: { readonly id: number; readonly overrun: number };
+  readonly timer?: {
+    readonly id: number;
+    readonly overrun: number;
+    /** Called as the signal is taken: gives the expiries counted until then. */
+    readonly onTaken?: () => number;
+  };
   /** `si_band` and `si_fd` of SIGIO. */
   readonly poll?: { readonly band: number; readonly fd: number };
   /** `si_addr`, for a fault: any 64 bits. */

@@ -28,6 +28,8 @@ export class PosixTimer {
   readonly timer: IntervalTimer;
   /** Expiries since the signal was sent that was delivered last, timer_getoverrun(2). */
   overrun = 0;
+  /** Expiries since the signal was sent that is on its way. */
+  #missed = 0;
   readonly #process: Process;
 
   constructor(
@@ -49,15 +51,19 @@ export class PosixTimer {
     const isPending = (thread ?? this.#process).pending.hasTimer(signo, this.id);
     // One signal of a timer is on its way at a time: the next expiries are counted.
     if (isPending) {
-      this.overrun = Math.min(this.overrun + missed + 1, DELAYTIMER_MAX);
+      this.#missed = Math.min(this.#missed + missed + 1, DELAYTIMER_MAX);
       return;
     }
-    this.overrun = missed;
+    this.#missed = missed;
     const info = {
       signo,
       code: SiCode.SI_TIMER,
       value,
-      timer: { id: this.id, overrun: missed },
+      timer: {
+        id: this.id,
+        overrun: missed,
+        onTaken: () => (this.overrun = this.#missed),
+      },
     };
     (thread ?? this.#process).sendSignal(signo, info);
   }

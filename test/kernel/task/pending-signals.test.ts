@@ -19,6 +19,14 @@ it('queues real-time signals of all tasks together no further than the memory of
   expect(queues[0]?.add(RT)).toBe(false);
 });
 
+it('counts the expiries of a timer until its signal is taken', () => {
+  const queue = new PendingSignals(new KernelMemory(100_000), () => Infinity);
+  let overrun = 0;
+  queue.add({ signo: 40, code: -2, timer: { id: 3, overrun, onTaken: () => overrun } });
+  overrun = 9;
+  expect(queue.take(new SignalSet())?.timer).toEqual({ id: 3, overrun: 9 });
+});
+
 it('lets the number of a signal from kill(2) through a full queue, and refuses others', () => {
   const queue = new PendingSignals(new KernelMemory(100_000), () => 2);
   expect([queue.add(RT), queue.add(RT), queue.add(RT)]).toEqual([true, true, false]);
