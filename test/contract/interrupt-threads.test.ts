@@ -154,7 +154,7 @@ describePlatforms('interruptContext() on another thread', (platform) => {
   });
 
   it('may come while the platform is disposed of', async () => {
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < workload(5); round++) {
       const guest = platform.guest(CALLS);
       const counts = newCounts();
       const worker = interruptFromWorker({

@@ -111,7 +111,11 @@ function start(parts: Parts): Machine {
     },
   );
   createInterface({ input: machine.stderr }).on('line', drainScreen);
-  return { process: machine, console: createReadStream(join(scratch, 'serial')) };
+  return {
+    process: machine,
+    console: createReadStream(join(scratch, 'serial')),
+    log: join(scratch, 'bochs.log'),
+  };
 }
 
 process.exitCode = await runLane({
@@ -129,6 +133,7 @@ echo '127.0.0.1 localhost' > /etc/hosts
     prelude({
       emulator: 'bochs',
       slowdown: 20,
+      reduction: 200,
       module: 'kvm_intel',
       parameter: 'ept',
       value: 'Y',

@@ -3,12 +3,12 @@
  * /usr and this repository in it, runs one command, and what it prints is passed on.
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-import { cacheFolder } from '../guests/build.js';
+import { cacheFolder, guest, guestNames } from '../guests/build.js';
 import { DebianCache } from './debian.js';
 import { buildHostFeatures } from './host-features.js';
 import { buildInitramfs } from './initramfs.js';
@@ -21,6 +21,8 @@ export interface Machine {
   readonly process: ChildProcess;
   /** What the machine writes to its serial port. */
   readonly console: Readable;
+  /** Where the emulator writes what it has to say of the machine. */
+  readonly log: string;
 }
 
 /** What a machine is started with. */
@@ -60,7 +62,9 @@ export async function runLane(lane: Lane): Promise<number> {
   const tools = cache.unpack(lane.emulator, lane.packages, progress);
   const bootTools = cache.unpack('boot-tools', BOOT_TOOLS, progress);
   const kernel = kernelFolder(cache);
+  progress('compiling what runs in the machine');
   buildHostFeatures();
+  for (const name of guestNames) guest(name);
   const scratch = join(cache.folder, `run-${process.pid}`);
   process.on('exit', () => {
     rmSync(scratch, { recursive: true, force: true });
@@ -105,8 +109,12 @@ function imageOf(kernel: string): string {
 // eslint-disable-next-line no-control-regex -- what a terminal would take for its own
 const ESCAPES = /\u001b(?:\[[0-9;?]*[A-Za-z]|c)|\r/g;
 
-/** Lines of the machine's kernel that are shown where it died. */
+/** Lines that are shown of the machine's kernel, and of its emulator, where it died. */
 const LAST_WORDS = 120;
+
+function lastLines(text: string): string {
+  return `${text.trimEnd().split('\n').slice(-LAST_WORDS).join('\n')}\n`;
+}
 
 /** What the machine has said so far. */
 class Said {
@@ -124,7 +132,7 @@ class Said {
   }
 
   showKernel(): void {
-    process.stdout.write(`${this.#kernel.slice(-LAST_WORDS).join('\n')}\n`);
+    process.stdout.write(lastLines(this.#kernel.join('\n')));
   }
 }
 
@@ -144,11 +152,16 @@ function tie(machine: ChildProcess): () => void {
 }
 
 /** Waits until the machine ends, or its time is over. */
-async function watch({ process: machine, console }: Machine, seconds: number): Promise<End> {
+async function watch({ process: machine, console, log }: Machine, seconds: number): Promise<End> {
   const untie = tie(machine);
   const start = Date.now();
   const timer = setTimeout(() => machine.kill('SIGKILL'), seconds * 1000);
   const said = new Said();
+  const ended = new Promise<string>((resolve) => {
+    machine.once('exit', (code, signal) => {
+      resolve(signal ?? `status ${String(code)}`);
+    });
+  });
   for await (const raw of createInterface({ input: console })) {
     said.take(raw.replace(ESCAPES, ''));
     // Bochs goes on where the machine has halted.
@@ -157,8 +170,10 @@ async function watch({ process: machine, console }: Machine, seconds: number): P
   clearTimeout(timer);
   untie();
   const elapsed = (Date.now() - start) / 1000;
-  progress(`the machine ran for ${Math.round(elapsed)} s`);
+  progress(`the machine ran for ${Math.round(elapsed)} s; its emulator ended with ${await ended}`);
   if (said.status !== undefined) return { status: said.status };
   said.showKernel();
+  progress('what the emulator has written last:');
+  if (existsSync(log)) process.stdout.write(lastLines(readFileSync(log, 'latin1')));
   return { died: elapsed > seconds ? 'too late' : said.oops ? 'in an oops' : 'silently' };
 }

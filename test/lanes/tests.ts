@@ -6,6 +6,8 @@ export interface Surroundings {
   readonly emulator: 'tcg' | 'bochs';
   /** How many times longer than usual a test may take. */
   readonly slowdown: number;
+  /** How many times less than usual a test is to do, where it repeats itself. */
+  readonly reduction: number;
   /** A parameter of a KVM module, and the value it must have. */
   readonly module: string;
   readonly parameter: string;
@@ -15,14 +17,20 @@ export interface Surroundings {
 /**
  * The machine must be what it says, or nothing it shows counts: the module's parameter, and the class.
  *
- * A virtual machine and a vCPU are kept throughout. With the first and the last of them KVM has the kernel patch
- * static branches (`preempt_notifier_key`, in the scheduler), and a processor of QEMU's emulator may still run the
- * `int3` of such a patch when it is long done: the kernel then dies of an unexpected breakpoint.
+ * A virtual machine and a vCPU are kept throughout, from before the second processor is there. With the first and the
+ * last of them KVM has the kernel patch static branches (`preempt_notifier_key`, in the scheduler), and a processor of
+ * QEMU's emulator that translates the code meanwhile may run a half of such a patch long after it is done: the kernel
+ * then dies in the scheduler, of a breakpoint that nobody set or of a stack that nobody overran. What the kernel
+ * patches as it starts is patched beside no other processor either (`maxcpus=1`).
  */
 export function prelude(surroundings: Surroundings): string {
-  const { emulator, slowdown, module, parameter, value } = surroundings;
-  return `export CI=true RINGFENCE_EMULATOR=${emulator} RINGFENCE_TEST_SLOWDOWN=${slowdown}
-export RINGFENCE_TEST_PLATFORM=kvm
+  const { emulator, slowdown, reduction, module, parameter, value } = surroundings;
+  return `${HOST_FEATURES} hold || exit 1
+for processor in /sys/devices/system/cpu/cpu*/online; do
+  [ ! -e "$processor" ] || echo 1 > "$processor" || exit 1
+done
+export CI=true RINGFENCE_EMULATOR=${emulator} RINGFENCE_TEST_SLOWDOWN=${slowdown}
+export RINGFENCE_TEST_REDUCTION=${reduction} RINGFENCE_TEST_PLATFORM=kvm
 found=$(cat /sys/module/${module}/parameters/${parameter})
 echo "lane: ${module}, ${parameter}=$found"
 [ "$found" = ${value} ] || { echo 'lane: the module did not take its parameter'; exit 1; }
@@ -32,7 +40,6 @@ node dist/cli/main.cjs doctor --json | grep -q '"class": "hardware"' || {
   exit 1
 }
 ${HOST_FEATURES} || exit 1
-${HOST_FEATURES} hold &
 `;
 }
 

@@ -49,9 +49,10 @@ describePlatforms('busybox, linked statically', (platform) => {
   });
 
   it('awk sums a million terms', async () => {
-    const program = 'BEGIN { for (i = 1; i <= 1000000; i++) s += 1 / i; printf "%.12f\\n", s }';
+    const terms = workload(1_000_000);
+    const program = `BEGIN { for (i = 1; i <= ${terms}; i++) s += 1 / i; printf "%.12f\\n", s }`;
     const native = await expectSameAsNative([bb, 'awk', program]);
-    expect(native.stdout.toString()).toBe('14.392726722865\n');
+    expect(native.stdout.toString()).toMatch(/^\d+\.\d{12}\n$/);
   });
 
   it('false', async () => {
