@@ -28,12 +28,15 @@ const LEFT_OUT = [
 const PARAMETERS =
   'console=ttyS0,115200 quiet oops=panic panic=-1 mitigations=off nokaslr tsc=reliable clearcpuid=aperfmperf';
 
-/** Suites that need two processors, or would take half an hour by themselves. */
+/** Suites of the contract that need two processors, or would take half an hour by themselves. */
 const NO_TIME_FOR = ['parallel', 'interrupt-threads', 'two-platforms'].map(
   (name) => `test/contract/${name}.test.ts`,
 );
+/** One process for all: with each more, Node.js would take half a minute to start. */
+const ONE_PROCESS = ['--no-isolate', '--no-file-parallelism'];
+const SUITES = ['contract', 'kvm/segments', 'kvm/doorway', 'kvm/interrupt-on-return'];
 const TESTS = `echo 'lane: left out: ${NO_TIME_FOR.join(', ')}'
-${vitest('test/contract', 'test/kvm/segments', 'test/kvm/doorway', ...NO_TIME_FOR.map((name) => `--exclude=${name}`))}tests=$?
+${vitest(...ONE_PROCESS, ...SUITES.map((name) => `test/${name}`), ...NO_TIME_FOR.map((name) => `--exclude=${name}`))}tests=$?
 echo 'lane: left out: ${NO_TIME_FOR.join(', ')}'
 (exit $tests)
 `;
