@@ -8,13 +8,12 @@ import { syscallNumber } from '../syscalls/dispatcher.js';
 import { OUT_OF_MEMORY } from '../mm/pager.js';
 import { endTask } from './exit.js';
 import { makeRoom } from './out-of-memory.js';
+import { Pace } from './pace.js';
 import { onPreempted } from './restartable-sequence.js';
 import type { Task } from './task.js';
 
 /** Microseconds that a switch may keep the event loop waiting before the guest goes on without it. */
 const SYNC_BUDGET = 1000;
-/** A guest that ran so many milliseconds without a call is computing: switches stay asynchronous. */
-const COMPUTING = 1;
 const INVALID_OPCODE_VECTOR = 6;
 const PAGE_FAULT_VECTOR = 14;
 /** Bits of a page fault's error code (SDM volume 3, section 4.7). */
@@ -47,9 +46,7 @@ export async function runTask(task: Task): Promise<void> {
 
 class RunLoop {
   readonly #task: Task;
-  #synchronous = true;
-  /** The guest's present run has used up its budget. */
-  #computing = false;
+  readonly #pace = new Pace();
 
   constructor(task: Task) {
     this.#task = task;
@@ -64,19 +61,14 @@ class RunLoop {
         if (task.process.stopped) await task.sleepWhileStopped();
         if (task.hasWork) continue;
       }
-      const result = this.#synchronous
-        ? task.context.switchSync(task.mm.addressSpace, task.registers, cpuOf(task), SYNC_BUDGET)
-        : await this.#switchAsync();
+      const result = this.#pace.isSynchronous ? this.#switchSync() : await this.#switchAsync();
       if (result === SwitchResult.Syscall) {
         const pending = this.#syscall();
         if (pending !== undefined) await pending;
       } else if (result === SwitchResult.Signal) {
         const pending = this.#exception();
         if (pending !== undefined) await pending;
-      } else if (result === SwitchResult.Interrupt) {
-        this.#computing = true;
-        this.#synchronous = false;
-      } else {
+      } else if (result === SwitchResult.CpuPreempted) {
         // Before anybody else has a turn on this CPU: two who yield to one another here would never get on.
         onPreempted(task);
         continue;
@@ -87,6 +79,14 @@ class RunLoop {
     }
   }
 
+  #switchSync(): SwitchResult {
+    const { context, mm, registers } = this.#task;
+    const result = context.switchSync(mm.addressSpace, registers, cpuOf(this.#task), SYNC_BUDGET);
+    if (result === SwitchResult.Interrupt) this.#pace.exhausted();
+    else if (result !== SwitchResult.CpuPreempted) this.#pace.answered();
+    return result;
+  }
+
   async #switchAsync(): Promise<SwitchResult> {
     const task = this.#task;
     const begin = performance.now();
@@ -94,9 +94,7 @@ class RunLoop {
     task.kernel.runnable--;
     try {
       const result = await task.context.switch(task.mm.addressSpace, task.registers, cpuOf(task));
-      // A guest that makes calls in quick succession again is answered the quick way.
-      this.#synchronous = !this.#computing && performance.now() - begin < COMPUTING;
-      this.#computing = false;
+      if (result !== SwitchResult.Interrupt) this.#pace.cameOut(performance.now() - begin);
       return result;
     } finally {
       task.inGuest = false;
