@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 import { cacheFolder, guest } from '../guests/build.js';
+import { workload } from '../patience.js';
 import { readable, run, runGuest, type Outcome } from './outcome.js';
 import { describePlatforms } from './platforms.js';
 import { expectSame, expectSameAsNative, expectSameAsShell } from './same.js';
@@ -43,7 +44,7 @@ describePlatforms('guest programs', (platform) => {
   });
 
   it.each(['1', '2', '3', '4'])('memory against a model, seed %s', async (seed) => {
-    const native = await expectSameAsNative([guest('memory_model'), seed, '3000']);
+    const native = await expectSameAsNative([guest('memory_model'), seed, `${workload(3000)}`]);
     expect(native.status).toBe(0);
   });
 
