@@ -27,10 +27,8 @@ const FLUSHES: readonly Mutant[] = [
   {
     name: 'no flush of everything',
     file: 'native/machine.c',
-    text: 'int status = machine->flush_slot ? 0 : set_flush_slot(machine, true);',
-    replacement: `if (machine->flush_slot)
-    return 0;
-  int status = set_flush_slot(machine, true);`,
+    text: '  if (status == 0)\n    status = set_flush_slot(machine, false);\n',
+    replacement: '',
     lane: 'this host',
     tests: ['contract/page-table'],
   },
@@ -106,7 +104,7 @@ const DOORWAYS: readonly Mutant[] = [
   {
     name: 'a kick is lost before SYSRET',
     file: 'native/vcpu_run.c',
-    text: ' &&\n         !rf_in_kernel_doorway(vcpu->run->s.regs.regs.rip);',
+    text: ' && !rf_in_kernel_doorway(vcpu->run->s.regs.regs.rip);',
     replacement: ';',
     lane: 'kvm-amd',
     tests: ['kvm/interrupt-on-return'],
