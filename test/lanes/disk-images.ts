@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
+  readdirSync,
   realpathSync,
   statSync,
   truncateSync,
@@ -11,6 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 
 import { toolEnvironment } from './initramfs.js';
+import { ROOT } from './lane.js';
 
 /** Sectors come by 16 heads of 63, and a disk is of whole cylinders. */
 const CYLINDER = 16 * 63 * 512;
@@ -29,6 +31,35 @@ export function squashfs(
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   truncateSync(target, Math.ceil(statSync(target).size / CYLINDER) * CYLINDER);
+}
+
+/** Of the repository: what takes room and no test needs. */
+const LEFT_OUT = [
+  ...['.git', '.cache/lanes', '.cache/files', '.cache/scratch', '.cache/bench'],
+  ...['typescript', 'prettier', 'eslint', 'clang-format-node', 'node-gyp', 'typescript-eslint'].map(
+    (name) => `node_modules/${name}`,
+  ),
+];
+
+export function repositoryDisk(tools: string, target: string): void {
+  squashfs(tools, ROOT, LEFT_OUT, target);
+}
+
+/** Of /usr: where programs of Debian's base system, Node.js, Python and Perl have what they need. */
+const USR = [
+  /^(bin|sbin|lib|lib32|lib64|share|local)$/,
+  /^lib\/(x86_64-linux-gnu|gcc|locale|os-release|python3.*|terminfo)$/,
+  /^share\/(doc|misc|perl.*|terminfo|zoneinfo)$/,
+  /^local\/(bin|lib|sbin)$/,
+];
+
+/** The host's /usr, but for what only takes room. */
+export function usrDisk(tools: string, target: string): void {
+  const entries = ['', 'lib', 'share', 'local'].flatMap((folder) =>
+    readdirSync(join('/usr', folder)).map((name) => join(folder, name)),
+  );
+  const excluded = entries.filter((entry) => !USR.some((pattern) => pattern.test(entry)));
+  squashfs(tools, '/usr', excluded, target);
 }
 
 /** Copies programs, and the libraries that they and `addons` load, to where they are found below `root`. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
-import { bootableIso, copyPrograms, squashfs } from './disk-images.js';
+import { bootableIso, copyPrograms, repositoryDisk, squashfs } from './disk-images.js';
 import { toolEnvironment } from './initramfs.js';
 import { progress, ROOT, runLane, type Machine, type Parts } from './lane.js';
 import { prelude, vitest } from './tests.js';
@@ -18,13 +18,6 @@ const IMAGE_PACKAGES = ['xorriso', 'isolinux', 'syslinux-common', 'squashfs-tool
 const MODULES = ['ata_piix', 'sd_mod', 'squashfs', 'overlay', 'kvm-intel'];
 /** Node, and what assembles the guests of the tests. */
 const PROGRAMS = ['gcc', 'as', 'objcopy', 'sh', 'cat', 'grep'];
-/** Of the repository: what takes room and no test needs. */
-const LEFT_OUT = [
-  ...['.git', '.cache/lanes', '.cache/files', '.cache/scratch', '.cache/bench'],
-  ...['typescript', 'prettier', 'eslint', 'clang-format-node', 'node-gyp', 'typescript-eslint'].map(
-    (name) => `node_modules/${name}`,
-  ),
-];
 const PARAMETERS =
   'console=ttyS0,115200 quiet oops=panic panic=-1 mitigations=off nokaslr tsc=reliable clearcpuid=aperfmperf';
 
@@ -58,7 +51,7 @@ function makeDisks({ scratch, tools }: Parts): void {
   );
   copyPrograms([process.execPath, ...PROGRAMS.map(which)], addons, root);
   squashfs(tools, join(root, 'usr'), [], join(scratch, 'usr.img'));
-  squashfs(tools, ROOT, LEFT_OUT, join(scratch, 'repository.img'));
+  repositoryDisk(tools, join(scratch, 'repository.img'));
 }
 
 function configuration({ scratch, tools }: Parts): string {
