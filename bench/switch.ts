@@ -122,7 +122,14 @@ export const exitlessRows = (samples: number, batch: number): readonly Row[] =>
   ).map(([name, sample, code]) => ({
     name,
     needsKvm: true,
-    open: () => open(name, createKvmPlatform(), samples, (guest) => sample(guest, batch), code),
+    open: () =>
+      open(
+        name,
+        createKvmPlatform({ exitless: 'auto' }),
+        samples,
+        (guest) => sample(guest, batch),
+        code,
+      ),
   }));
 
 /** `switchSync` and `switch` on ptrace. */

@@ -1,4 +1,5 @@
 /** What users of the library say and get. */
+import type { Exitless } from './kvm/platform.js';
 import type { Platform } from './platform/contract.js';
 import type { Output, StreamOptions } from './standard-streams.js';
 
@@ -19,6 +20,11 @@ export interface PlatformOptions {
    * A program that reads its own code can see it. False by default.
    */
   readonly rewriteCalls?: boolean;
+  /**
+   * Answers system calls without leaving the guest, by a thread on another processor (docs/doorway.md), on KVM: `auto`
+   * where it is found to pay, `off`, the default, or `on`, always.
+   */
+  readonly exitless?: Exitless;
 }
 
 /**

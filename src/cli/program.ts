@@ -98,6 +98,14 @@ function createRunCommand(status: { value: number }): Command {
       '--rewrite-calls',
       'make jumps of system calls that are made often, where the host makes `syscall` dear: see docs/call-sites.md',
     )
+    .addOption(
+      new Option(
+        '--exitless <mode>',
+        'answer system calls without leaving the guest: auto where that pays, off or on (docs/doorway.md)',
+      )
+        .choices(['auto', 'off', 'on'])
+        .default('off'),
+    )
     .option('--trace', 'print each system call to standard error, a line each')
     .option('--trace-file <file>', 'print them to a file instead')
     .addHelpText('after', EXIT_STATUS_HELP)

@@ -21,6 +21,7 @@ export interface RunCommandOptions {
   readonly vcpus?: number;
   readonly platform: 'auto' | PlatformName;
   readonly rewriteCalls?: true;
+  readonly exitless: NonNullable<SandboxOptions['exitless']>;
   readonly trace?: true;
   readonly traceFile?: string;
 }
@@ -86,6 +87,7 @@ function sandboxOptions(
     net: options.net,
     ...(options.vcpus === undefined ? {} : { vcpus: options.vcpus }),
     rewriteCalls: options.rewriteCalls === true,
+    exitless: options.exitless,
     rootfs: options.rootfs,
     binds: options.bind ?? [],
     ...(trace === undefined ? {} : { trace }),

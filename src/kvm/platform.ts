@@ -22,7 +22,7 @@ export interface KvmPlatformOptions {
   readonly callSites?: boolean;
   /**
    * System calls answered without leaving the guest, on another processor (docs/doorway.md): where that is found to pay
-   * (`auto`, the default), never, or always.
+   * (`auto`), never (`off`, the default), or always.
    */
   readonly exitless?: Exitless;
 }
@@ -51,7 +51,7 @@ export class KvmPlatform implements Platform {
   #disposed = false;
 
   constructor(options: KvmPlatformOptions = {}) {
-    this.#machine = openMachine(options.device ?? '/dev/kvm', options.exitless ?? 'auto');
+    this.#machine = openMachine(options.device ?? '/dev/kvm', options.exitless ?? 'off');
     this.maxUserAddress = this.#machine.lastAddress;
     this.hasHostCounter = this.#machine.hasHostCounter;
     let memory: MemoryFile | undefined;
