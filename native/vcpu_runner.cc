@@ -26,7 +26,7 @@ bool VcpuRunner::EnsureThread() {
   return thread_ != nullptr;
 }
 
-rf_result VcpuRunner::Enter(const Switch &run, bool exitless, bool on_thread) {
+rf_result VcpuRunner::Enter(const Switch &run, bool exitless, bool on_thread, uint32_t budget) {
   rf_result result = RF_PENDING;
   afresh_ = false;
   switch (rf_exchange_resume(vcpu_, run.context, run.space, run.registers, run.cpu, &result)) {
@@ -43,6 +43,9 @@ rf_result VcpuRunner::Enter(const Switch &run, bool exitless, bool on_thread) {
   int status = rf_vcpu_load(vcpu_, run.context);
   if (status < 0)
     return rf_vcpu_fail(vcpu_, status);
+  // Again: a run that had to be recalled may have taken the end of the budget for its own.
+  if (budget > 0 && !rf_vcpu_arm(vcpu_, budget))
+    return RF_NO_THREAD;
   if (!on_thread)
     return rf_vcpu_run(vcpu_, run.context, run.space, run.registers, run.cpu);
   job_.context = run.context;
@@ -75,7 +78,7 @@ rf_result VcpuRunner::RunSync(const Switch &run, uint32_t budget) {
     return RF_NO_THREAD;
   const uint64_t start = rf_exchange_clock();
   bool exitless = rf_exchange_pays(vcpu_, run.context) && EnsureThread();
-  rf_result result = Enter(run, exitless, exitless);
+  rf_result result = Enter(run, exitless, exitless, budget);
   if (result == RF_PENDING)
     result = Poll(run);
   if (result == RF_PENDING) {
@@ -93,7 +96,7 @@ rf_result VcpuRunner::Start(const Switch &run) {
   if (!EnsureThread())
     return RF_NO_THREAD;
   start_ = rf_exchange_clock();
-  rf_result result = Enter(run, rf_exchange_pays(vcpu_, run.context), true);
+  rf_result result = Enter(run, rf_exchange_pays(vcpu_, run.context), true, 0);
   if (result == RF_PENDING)
     result = Poll(run);
   if (result == RF_PENDING) {

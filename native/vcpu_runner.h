@@ -35,7 +35,7 @@ public:
 private:
   // The result of a switch that has ended, or RF_PENDING where it is under way on the thread, on which it may
   // begin.
-  rf_result Enter(const Switch &run, bool exitless, bool on_thread);
+  rf_result Enter(const Switch &run, bool exitless, bool on_thread, uint32_t budget);
   // Looks for a call where the doorway has been told so.
   rf_result Poll(const Switch &run);
   bool EnsureThread();
