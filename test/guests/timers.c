@@ -64,7 +64,7 @@ int main(void) {
   posix_timer();
   struct timespec used;
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  printf("time passed %d\n", used.tv_sec * 1000 + used.tv_nsec / 1000000 > 30);
+  printf("time passed %d\n", used.tv_sec * 1000 + used.tv_nsec / 1000000 > 10);
   union sigval sent = {.sival_int = 5};
   sigqueue(getpid(), SIGUSR1, sent);
   printf("queued %d %d\n", value, code);
