@@ -31,7 +31,7 @@ const DISKS: Readonly<Record<string, (tools: string, image: string) => void>> = 
 };
 
 const { values, positionals } = parseArgs({
-  options: { npt: { type: 'string', default: '1' }, timeout: { type: 'string', default: '1200' } },
+  options: { npt: { type: 'string', default: '1' }, timeout: { type: 'string', default: '1800' } },
   allowPositionals: true,
 });
 
