@@ -32,7 +32,7 @@ done
 export CI=true RINGFENCE_EMULATOR=${emulator} RINGFENCE_TEST_SLOWDOWN=${slowdown}
 export RINGFENCE_TEST_REDUCTION=${reduction} RINGFENCE_TEST_PLATFORM=kvm
 found=$(cat /sys/module/${module}/parameters/${parameter})
-echo "lane: ${module}, ${parameter}=$found"
+echo "lane: ${module}, ${parameter}=$found; left out: the contract without leaving the guest (kvm-exitless)"
 [ "$found" = ${value} ] || { echo 'lane: the module did not take its parameter'; exit 1; }
 node dist/cli/main.cjs doctor || exit 1
 node dist/cli/main.cjs doctor --json | grep -q '"class": "hardware"' || {
