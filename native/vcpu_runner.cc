@@ -26,9 +26,14 @@ bool VcpuRunner::EnsureThread() {
   return thread_ != nullptr;
 }
 
+bool VcpuRunner::Arm(uint32_t budget) { return budget == 0 || rf_vcpu_arm(vcpu_, budget); }
+
 rf_result VcpuRunner::Enter(const Switch &run, bool exitless, bool on_thread, uint32_t budget) {
   rf_result result = RF_PENDING;
   afresh_ = false;
+  // A call that is answered goes on at once.
+  if (rf_exchange_holds(vcpu_) && !Arm(budget))
+    return RF_NO_THREAD;
   switch (rf_exchange_resume(vcpu_, run.context, run.space, run.registers, run.cpu, &result)) {
   case RF_RESUMED:
     return RF_PENDING;
@@ -43,8 +48,8 @@ rf_result VcpuRunner::Enter(const Switch &run, bool exitless, bool on_thread, ui
   int status = rf_vcpu_load(vcpu_, run.context);
   if (status < 0)
     return rf_vcpu_fail(vcpu_, status);
-  // Again: a run that had to be recalled may have taken the end of the budget for its own.
-  if (budget > 0 && !rf_vcpu_arm(vcpu_, budget))
+  // Only now: a run that had to be recalled may take the end of the budget for its own.
+  if (!Arm(budget))
     return RF_NO_THREAD;
   if (!on_thread)
     return rf_vcpu_run(vcpu_, run.context, run.space, run.registers, run.cpu);
@@ -74,8 +79,6 @@ rf_result VcpuRunner::Poll(const Switch &run) {
 }
 
 rf_result VcpuRunner::RunSync(const Switch &run, uint32_t budget) {
-  if (budget > 0 && !rf_vcpu_arm(vcpu_, budget))
-    return RF_NO_THREAD;
   const uint64_t start = rf_exchange_clock();
   bool exitless = rf_exchange_pays(vcpu_, run.context) && EnsureThread();
   rf_result result = Enter(run, exitless, exitless, budget);

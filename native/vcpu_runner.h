@@ -38,6 +38,8 @@ private:
   rf_result Enter(const Switch &run, bool exitless, bool on_thread, uint32_t budget);
   // Looks for a call where the doorway has been told so.
   rf_result Poll(const Switch &run);
+  // Begins the budget of a switch; false where the host gives no thread to end it.
+  bool Arm(uint32_t budget);
   bool EnsureThread();
   rf_result TakeResult(rf_registers *registers);
 

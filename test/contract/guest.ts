@@ -15,6 +15,22 @@ export const CODE = 0x10000;
 export const DATA = 0x200000;
 export const STACK_TOP = 0x300000;
 
+/** What `syscall` leaves alone: all but rax, rcx and r11. */
+export const KEPT = [
+  Register.Rbx,
+  Register.Rdx,
+  Register.Rsi,
+  Register.Rdi,
+  Register.Rbp,
+  Register.R8,
+  Register.R9,
+  Register.R10,
+  Register.R12,
+  Register.R13,
+  Register.R14,
+  Register.R15,
+];
+
 const MIB = 1024 * 1024;
 
 export interface Fault {

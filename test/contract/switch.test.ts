@@ -2,24 +2,8 @@ import { expect, it } from 'vitest';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { PlatformError } from '../../src/platform/errors.js';
 import { Register, Registers } from '../../src/platform/registers.js';
-import { CODE, STACK_TOP } from './guest.js';
+import { CODE, KEPT, STACK_TOP } from './guest.js';
 import { describePlatforms } from './platforms.js';
-
-/** What `syscall` leaves alone: all but rax, rcx and r11. */
-const KEPT = [
-  Register.Rbx,
-  Register.Rdx,
-  Register.Rsi,
-  Register.Rdi,
-  Register.Rbp,
-  Register.R8,
-  Register.R9,
-  Register.R10,
-  Register.R12,
-  Register.R13,
-  Register.R14,
-  Register.R15,
-];
 
 const LOOP = '1: syscall\n jmp 1b';
 

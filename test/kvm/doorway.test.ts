@@ -2,23 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { native } from '../../src/host/native.js';
 import { SwitchResult } from '../../src/platform/contract.js';
 import { Register } from '../../src/platform/registers.js';
+import { KEPT } from '../contract/guest.js';
 import { describeKvm } from '../kvm.js';
 import { CODE, Guest, STACK_TOP } from './guest.js';
-
-const KEPT = [
-  Register.Rbx,
-  Register.Rdx,
-  Register.Rsi,
-  Register.Rdi,
-  Register.Rbp,
-  Register.R8,
-  Register.R9,
-  Register.R10,
-  Register.R12,
-  Register.R13,
-  Register.R14,
-  Register.R15,
-];
 
 describeKvm('the doorway', () => {
   it('rewinds a port access of the program`s own to the instruction', () => {
