@@ -66,12 +66,24 @@ describe('the end of a run', () => {
     expect(status).toBe(0);
   });
 
+  it('names what had to be tried again', () => {
+    const { lines } = report(
+      `let tries = 0;
+       describe('a', () => { it('b', { retry: 1 }, () => { if (++tries < 2) throw new Error('on purpose'); }); });`,
+    );
+    expect(lines.slice(-2)).toEqual([
+      'passed when tried again: test/some.test.ts > a > b',
+      '1 passed, 0 failed, 0 skipped',
+    ]);
+  });
+
   it('counts what fails, in a test and outside of any', () => {
     const { lines, status } = report(
       `it('fails', () => { throw new Error('on purpose'); });
        setTimeout(() => { throw new Error('on purpose'); }, 0);
        it('waits', async () => { await new Promise((resolve) => setTimeout(resolve, 100)); });`,
     );
+    expect(lines).toContain('failed: test/some.test.ts > fails');
     expect(lines).toContain('1 error outside of any test');
     expect(lines.at(-1)).toBe('1 passed, 1 failed, 0 skipped');
     expect(status).toBe(1);

@@ -9,6 +9,8 @@ import { kvmLack } from './kvm.js';
 interface Counts {
   passed: number;
   failed: number;
+  /** A line of every test that failed, and of every one that passed only as it was tried again. */
+  readonly named: string[];
   /** Number of skipped tests by kind and reason, a newline between the two. */
   readonly skipped: Map<string, number>;
   kvmSkipped: number;
@@ -20,6 +22,7 @@ function count(modules: readonly TestModule[]): Counts {
   const counts: Counts = {
     passed: 0,
     failed: 0,
+    named: [],
     skipped: new Map(),
     kvmSkipped: 0,
     contract: new Map(),
@@ -28,16 +31,27 @@ function count(modules: readonly TestModule[]): Counts {
     for (const test of module.children.allTests()) {
       const { state } = test.result();
       if (state === 'passed') countPass(counts, test);
-      else if (state === 'failed') counts.failed++;
+      else if (state === 'failed') countFailure(counts, test);
       else countSkip(counts, test);
     }
   }
   return counts;
 }
 
+function nameOf(test: TestCase): string {
+  return `${test.module.relativeModuleId} > ${test.fullName}`;
+}
+
+function countFailure(counts: Counts, test: TestCase): void {
+  counts.failed++;
+  counts.named.push(`failed: ${nameOf(test)}`);
+}
+
 /** The contract's suites bear their platform's name: test/contract/platforms.ts. */
 function countPass(counts: Counts, test: TestCase): void {
   counts.passed++;
+  if (test.diagnostic()?.flaky === true)
+    counts.named.push(`passed when tried again: ${nameOf(test)}`);
   const platform = /\[(kvm|kvm-exitless|ptrace)\] >/.exec(test.fullName)?.[1];
   if (platform === undefined) return;
   counts.contract.set(platform, (counts.contract.get(platform) ?? 0) + 1);
@@ -69,7 +83,7 @@ function plural(n: number, noun: string): string {
 
 /** The run's last lines. */
 function summary(counts: Counts, errors: number): string[] {
-  const lines: string[] = [];
+  const lines = [...counts.named];
   let skipped = 0;
   for (const [key, n] of counts.skipped) {
     const [kind = '', reason = ''] = key.split('\n');
