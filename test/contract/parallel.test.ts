@@ -90,6 +90,8 @@ describePlatforms('two guest threads', (platform) => {
       return 2 * times - word(guest);
     };
     expect(await lost('lock')).toBe(0);
+    // QEMU's emulator, where it runs one processor at a time, changes to another between two instructions alone.
+    if (process.env['RINGFENCE_EMULATOR'] === 'tcg') return;
     // A busy host may let one count to its end while the other waits; not each time.
     let losses = 0;
     for (let round = 0; round < 100 && losses === 0; round++) losses = await lost('');

@@ -68,7 +68,7 @@ function disturb(context: Context): () => void {
     () => {
       context.interrupt();
     },
-    1 + Math.random() * 3,
+    patience(1 + Math.random() * 3),
   );
   return () => {
     clearInterval(timer);
@@ -78,7 +78,7 @@ function disturb(context: Context): () => void {
 async function count(detect: boolean): Promise<{ total: number; tally: Tally }> {
   using guest = new Guest(PROGRAM, { vcpus: 2 });
   const tally = { preemptions: 0, aborts: 0 };
-  const preempt = setInterval(() => void guest.platform.preemptAllCpus(), 7);
+  const preempt = setInterval(() => void guest.platform.preemptAllCpus(), patience(7));
   await Promise.all(
     Array.from({ length: CONTEXTS }, (_, index) => drive(guest, index, detect, tally)),
   );

@@ -10,7 +10,9 @@ import { parseArgs } from 'node:util';
 
 import { bootableIso, copyPrograms, repositoryDisk, squashfs } from './disk-images.js';
 import { toolEnvironment } from './initramfs.js';
-import { progress, ROOT, runLane, type Machine, type Parts } from './lane.js';
+import { ROOT, runLane, type Parts } from './lane.js';
+import type { Machine } from './machine.js';
+import { progress } from './output.js';
 import { prelude, vitest } from './tests.js';
 
 const PACKAGES = ['bochs', 'bochs-term', 'bochsbios', 'vgabios'];
@@ -114,6 +116,15 @@ function start(parts: Parts): Machine {
   };
 }
 
+const checked = prelude({
+  emulator: 'bochs',
+  slowdown: 20,
+  reduction: 200,
+  module: 'kvm_intel',
+  parameter: 'ept',
+  value: 'Y',
+});
+
 process.exitCode = await runLane({
   title: 'kvm_intel, EPT',
   emulator: 'bochs',
@@ -125,15 +136,7 @@ echo 'root:x:0:0:root:/root:/bin/sh' > /etc/passwd
 echo 'root:x:0:' > /etc/group
 echo '127.0.0.1 localhost' > /etc/hosts
 `,
-  command:
-    prelude({
-      emulator: 'bochs',
-      slowdown: 20,
-      reduction: 200,
-      module: 'kvm_intel',
-      parameter: 'ept',
-      value: 'Y',
-    }) + (positionals.length > 0 ? positionals.join(' ') : TESTS),
+  commands: [checked + (positionals.length > 0 ? positionals.join(' ') : TESTS)],
   seconds: Number(values.timeout),
   start,
 });
