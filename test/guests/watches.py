@@ -12,6 +12,8 @@ import termios
 
 sys.stdout.reconfigure(line_buffering=True)
 base = os.path.join(sys.argv[1], f"watches-{os.getpid()}")
+# 9000 of them, made and removed, are more events than a queue takes.
+files = int(sys.argv[2])
 libc = ctypes.CDLL(None, use_errno=True)
 
 NAMES = (
@@ -166,7 +168,7 @@ def buffers():
     except OSError as error:
         print(errno.errorcode[error.errno])
     print(len(os.read(fd, 40)), len(os.read(fd, 1000)))
-    for _ in range(9000):
+    for _ in range(files):
         open(os.path.join(base, "many"), "w").close()
         os.unlink(os.path.join(base, "many"))
     total = 0

@@ -51,7 +51,7 @@ describePlatforms('guest programs', (platform) => {
   it.each(['locks', 'nameless', 'pipes', 'watches'])('%s, as a script sees them', async (name) => {
     const script = fileURLToPath(new URL(`../guests/${name}.py`, import.meta.url));
     // In memory on both sides.
-    await expectSameAsNative(['/usr/bin/python3', script, '/dev/shm']);
+    await expectSameAsNative(['/usr/bin/python3', script, '/dev/shm', `${workload(9000)}`]);
   });
 
   it('event descriptors and sets of them', async () => {
