@@ -57,11 +57,12 @@ describeKvm('the benchmarks', () => {
     expect(host.kernel).not.toBe('');
     expect(results.map(({ name }) => name)).toEqual(ROWS);
     for (const { name, p10, p50, p90, n } of results) {
-      // Part of it is what the whole host has more than before.
-      if (name !== 'memory.sandbox') expect(p10).toBeGreaterThan(0);
+      // Part of it is what the whole host has more than before, and each sample is of a process with many sandboxes.
+      const ofMemory = name === 'memory.sandbox';
+      if (!ofMemory) expect(p10).toBeGreaterThan(0);
+      expect(n).toBeGreaterThanOrEqual(ofMemory ? 3 : 10);
       expect(p50).toBeGreaterThanOrEqual(p10);
       expect(p90).toBeGreaterThanOrEqual(p50);
-      expect(n).toBeGreaterThanOrEqual(10);
     }
   }, 300_000);
 
