@@ -36,6 +36,7 @@ const RECIPES = {
   getpid_loop: bare('getpid_loop'),
   give_back: bare('give_back'),
   interfaces: { sources: ['interfaces.c'], flags: ['-O1', ...STATIC] },
+  interrupted: { sources: ['interrupted.c'], flags: ['-O1', ...STATIC] },
   memory: bare('memory'),
   memory_model: bare('memory_model'),
   native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },

@@ -24,6 +24,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('task_state'), 'one', 'two']);
   });
 
+  it('a signal in the middle of each call that waits', async () => {
+    await expectSameAsNative([guest('interrupted')]);
+  });
+
   it('signals at random moments of fork and exec: none is lost', async () => {
     const outcome = await runGuest([guest('exec_signals'), String(workload(150)), '7']);
     expect(readable(outcome)).toMatchObject({ status: 0 });

@@ -27,6 +27,8 @@ export type SignalObserver = (task: Task, info: SignalInfo) => void;
 
 /** Length of the `syscall` instruction. */
 const SYSCALL_LENGTH = 2;
+/** Number of restart_syscall(2). */
+const RESTART_SYSCALL = 219;
 
 /**
  * Delivers what is pending, until a handler is entered, the process ends or stops, or nothing is left. Restarts
@@ -81,11 +83,10 @@ function applyDefault(task: Task, info: SignalInfo): void {
 }
 
 function runHandler(task: Task, info: SignalInfo, action: SignalAction): void {
-  if (task.interruptedCall >= 0) {
-    const restart = (action.flags & SA_RESTART) !== 0 && isRestartable(task.interruptedCall);
-    if (restart) restartCall(task);
-    task.interruptedCall = -1;
-  }
+  if (task.interruptedCall >= 0 && restartsAfter(task, action)) restartCall(task);
+  task.interruptedCall = -1;
+  task.restarts = 'by-rule';
+  task.resume = undefined;
   abortSequence(task);
   const mask = task.savedMask ?? task.blocked;
   const frame = buildFrame(task.registers, {
@@ -117,12 +118,20 @@ function runHandler(task: Task, info: SignalInfo, action: SignalAction): void {
   task.setBlocked(blocked);
 }
 
+/** Whether the call that was cut short goes on behind a handler. */
+function restartsAfter(task: Task, { flags }: SignalAction): boolean {
+  if (task.restarts === 'always') return true;
+  const { interruptedCall, resume } = task;
+  return (flags & SA_RESTART) !== 0 && resume === undefined && isRestartable(interruptedCall);
+}
+
 /** Points the registers at the `syscall` instruction again. */
 function restartCall(task: Task): void {
-  const { registers } = task;
+  const { registers, interruptedCall, resume } = task;
   if (registers.lowInt32(Register.Rax) === -Errno.EINTR) {
-    registers.setNumber(Register.Rax, task.interruptedCall);
+    registers.setNumber(Register.Rax, resume === undefined ? interruptedCall : RESTART_SYSCALL);
     registers.setNumber(Register.Rip, registers.getNumber(Register.Rip) - SYSCALL_LENGTH);
   }
   task.interruptedCall = -1;
+  task.restarts = 'by-rule';
 }

@@ -101,7 +101,10 @@ function wait(task: Task, args: Registers, milliseconds: number): SyscallResult 
   }
   const interests = new Interests();
   interests.add(set, Poll.IN);
-  return waitForAny(task, interests, milliseconds, deliver);
+  return waitForAny(task, interests, milliseconds, deliver).then((ready) => {
+    if (ready === -Errno.EINTR) task.restarts = 'never';
+    return ready;
+  });
 }
 
 /** Events written to `address`; -EFAULT where not one could be. */

@@ -47,7 +47,10 @@ async function waitForLock(
   if (queue.length === 0) holder.contended.delete(queue);
   // Handed over while a signal or the timeout was on its way: it is ours.
   const word = readFutexWord(task.mm, address) ?? 0;
-  return (word & FUTEX_TID_MASK) === task.tid ? 0 : result;
+  if ((word & FUTEX_TID_MASK) === task.tid) return 0;
+  // The lock is waited for again whatever a handler's flags.
+  if (result === -Errno.EINTR) task.restarts = 'always';
+  return result;
 }
 
 export function unlockPi(task: Task, queue: FutexQueue, address: number): number {

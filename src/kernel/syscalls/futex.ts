@@ -41,9 +41,14 @@ function sysFutex(task: Task, args: Registers): SyscallResult {
   const clock = realtime ? ClockId.Realtime : ClockId.Monotonic;
   switch (command) {
     case FUTEX_WAIT:
-      return wait(task, args, queue, value, ANY, undefined);
+      return wait(task, { address, isPrivate, value, bitset: ANY }, args.argument(3), undefined);
     case FUTEX_WAIT_BITSET:
-      return wait(task, args, queue, value, args.argumentUint(5), clock);
+      return wait(
+        task,
+        { address, isPrivate, value, bitset: args.argumentUint(5) },
+        args.argument(3),
+        clock,
+      );
     case FUTEX_WAKE:
       return queue.wake(atLeastOne(value), ANY);
     case FUTEX_WAKE_BITSET: {
@@ -126,22 +131,38 @@ function wakeOp(task: Task, args: Registers, queue: FutexQueue, isPrivate: boole
   return woken + other.wake(atLeastOne(args.argumentInt(3)), ANY);
 }
 
+/** A word, and what it must be for a thread to wait. */
+interface Expectation {
+  readonly address: number;
+  readonly isPrivate: boolean;
+  readonly value: number;
+  readonly bitset: number;
+}
+
 /** With a clock the timeout is a point in time, without one a duration. */
 function wait(
   task: Task,
-  args: Registers,
-  queue: FutexQueue,
-  expected: number,
-  bitset: number,
+  expected: Expectation,
+  timeoutAt: number,
   clock: number | undefined,
 ): SyscallResult {
-  if (bitset === 0) return -Errno.EINVAL;
-  const timeout = readTimeout(task, args.argument(3), clock);
-  if (timeout < 0) return timeout;
-  const current = readFutexWord(task.mm, args.argument(0));
+  if (expected.bitset === 0) return -Errno.EINVAL;
+  const timeout = readTimeout(task, timeoutAt, clock);
+  return timeout < 0 ? timeout : waitUntil(task, expected, performance.now() + timeout);
+}
+
+function waitUntil(task: Task, expected: Expectation, due: number): SyscallResult {
+  const { address, isPrivate, value, bitset } = expected;
+  const current = readFutexWord(task.mm, address);
   if (current === undefined) return -Errno.EFAULT;
-  if (current !== expected) return -Errno.EAGAIN;
-  return waitInQueue(task, queue, { bitset, timeout });
+  if (current !== value) return -Errno.EAGAIN;
+  const timeout = Math.max(due - performance.now(), 0);
+  const result = waitInQueue(task, futexQueue(task.mm, address, isPrivate), { bitset, timeout });
+  if (due === Infinity) return result;
+  return result.then((woken) => {
+    if (woken === -Errno.EINTR) task.resume = () => waitUntil(task, expected, due);
+    return woken;
+  });
 }
 
 /** Milliseconds from now, `Infinity` for no timeout, or -errno. */

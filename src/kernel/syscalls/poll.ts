@@ -76,8 +76,18 @@ function give(task: Task, address: number, table: Buffer, ready: number): number
 
 function sysPoll(task: Task, args: Registers): SyscallResult {
   const timeout = args.argumentInt(2);
-  const milliseconds = timeout < 0 ? Infinity : timeout;
-  return poll(task, args.argument(0), args.argumentUint(1), milliseconds);
+  if (timeout < 0) return poll(task, args.argument(0), args.argumentUint(1), Infinity);
+  return pollUntil(task, args.argument(0), args.argumentUint(1), performance.now() + timeout);
+}
+
+/** Cut short and begun again it ends when it would have ended. */
+function pollUntil(task: Task, address: number, count: number, due: number): SyscallResult {
+  const result = poll(task, address, count, Math.max(due - performance.now(), 0));
+  if (typeof result === 'number') return result;
+  return result.then((ready) => {
+    if (ready === -Errno.EINTR) task.resume = () => pollUntil(task, address, count, due);
+    return ready;
+  });
 }
 
 function sysPpoll(task: Task, args: Registers): SyscallResult {

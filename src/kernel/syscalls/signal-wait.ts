@@ -1,4 +1,4 @@
-/** Waiting for signals: pause(2), rt_sigsuspend(2), rt_sigtimedwait(2). */
+/** Waiting for signals: pause(2), rt_sigsuspend(2), rt_sigtimedwait(2); and going on after one: restart_syscall(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { SIGINFO_SIZE, encodeSignalInfo, type SignalInfo } from '../signal/signal-info.js';
@@ -48,7 +48,18 @@ async function sysSigtimedwait(task: Task, args: Registers): Promise<number> {
   const result = await task.block(late, stop);
   task.awaited = undefined;
   const arrived = takeSignal(task, others);
+  if (result === -Errno.EINTR) task.restarts = 'never';
   return arrived === undefined ? result : accept(task, arrived, infoAt);
+}
+
+/** restart_syscall(2): a call that a stop cut short goes on. Behind a handler there is none. */
+function sysRestart(task: Task): SyscallResult {
+  const { resume } = task;
+  task.resume = undefined;
+  task.restarts = 'never';
+  if (resume === undefined) return -Errno.EINTR;
+  task.restarts = 'by-rule';
+  return resume();
 }
 
 function takeSignal(task: Task, others: SignalSet): SignalInfo | undefined {
@@ -63,6 +74,7 @@ function accept(task: Task, info: SignalInfo, infoAt: number): number {
 }
 
 export const rows: readonly SyscallRow[] = [
+  { number: 219, name: 'restart_syscall', handler: sysRestart, args: [], support: 'full' },
   { number: 34, name: 'pause', handler: pause, args: [], support: 'full' },
   {
     number: 128,

@@ -274,6 +274,7 @@ function sysSigreturn(task: Task): number {
     sanitizeExtendedState(state, current);
     context.setExtendedState(state);
   }
+  task.resume = undefined;
   task.setBlocked(restored.mask);
   const { flags, size } = restored.stack;
   if (size >= MINSIGSTKSZ && (flags & SS_DISABLE) === 0) {

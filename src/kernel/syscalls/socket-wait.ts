@@ -50,7 +50,7 @@ async function attemptLater(
       const error = await task.block(woken, () => undefined);
       if (error < 0) {
         // Not begun again: the time would begin anew (signal(7), SO_RCVTIMEO).
-        task.isRestartable = timeout === Infinity;
+        if (timeout !== Infinity) task.restarts = 'never';
         return error;
       }
       const result = act();

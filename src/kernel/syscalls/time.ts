@@ -78,8 +78,11 @@ function sysClockNanosleep(task: Task, args: Registers): SyscallResult {
 
 /** Cut short by a signal, tells at `remainder` (unless 0) how much was left. */
 async function sleep(task: Task, milliseconds: number, remainder: number): Promise<number> {
-  if (milliseconds <= 0) return 0;
-  const due = performance.now() + milliseconds;
+  return milliseconds <= 0 ? 0 : sleepUntil(task, performance.now() + milliseconds, remainder);
+}
+
+async function sleepUntil(task: Task, due: number, remainder: number): Promise<number> {
+  const milliseconds = due - performance.now();
   let stop = (): void => undefined;
   const over = new Promise<number>((resolve) => {
     stop = after(milliseconds, () => {
@@ -87,7 +90,9 @@ async function sleep(task: Task, milliseconds: number, remainder: number): Promi
     });
   });
   const result = await task.block(over, stop);
-  if (result === 0 || remainder === 0) return result;
+  if (result === 0) return result;
+  task.resume = () => sleepUntil(task, due, remainder);
+  if (remainder === 0) return result;
   const left = fromMilliseconds(Math.max(due - performance.now(), 0));
   return writeTimespec(task.mm, remainder, left) === 0 ? result : -Errno.EFAULT;
 }

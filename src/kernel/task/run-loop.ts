@@ -124,8 +124,8 @@ class RunLoop {
       return;
     }
     task.registers.setNumber(Register.Rax, result);
-    if (result === -Errno.EINTR && task.isRestartable) task.interruptedCall = number;
-    task.isRestartable = true;
+    if (result === -Errno.EINTR && task.restarts !== 'never') task.interruptedCall = number;
+    else task.restarts = 'by-rule';
   }
 
   /** Resolves the fault, or raises its signal; a promise where that takes its time, as with a call. */

@@ -69,8 +69,10 @@ export class Task {
   registersReplaced = false;
   /** Number of the call that a signal cut short, until that signal is delivered; -1: none. */
   interruptedCall = -1;
-  /** Cleared by a call that is not to be begun again, whatever the handler's flags. */
-  isRestartable = true;
+  /** Whether a call that a signal cuts short is begun again: set by the call, until the signal is delivered. */
+  restarts: 'by-rule' | 'never' | 'always' = 'by-rule';
+  /** How a call with a time-out goes on for the time that is left, restart_syscall(2). */
+  resume: (() => number | Promise<number>) | undefined;
   /** Address of struct robust_list_head, as set_robust_list(2) gave it. */
   robustList = 0;
   /** Locks of this thread that others wait for, FUTEX_LOCK_PI. */
