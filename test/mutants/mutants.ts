@@ -253,6 +253,49 @@ const CONTEXTS: readonly Mutant[] = [
   },
 ];
 
+const MAILBOX: readonly Mutant[] = [
+  {
+    name: 'the mailbox keeps what the last context had',
+    file: 'native/vcpu.c',
+    text: '  memset(mailbox, 0, sizeof(*mailbox));\n',
+    replacement: '',
+    lane: 'this host',
+    tests: ['kvm/mailbox'],
+  },
+  {
+    name: 'registers in the mailbox are taken as they are',
+    file: 'native/exchange.c',
+    text: 'if (!rf_is_canonical(user.rip) || !rf_is_canonical(user.fs_base) || !rf_is_canonical(user.gs_base))',
+    replacement: 'if (false)',
+    lane: 'this host',
+    tests: ['kvm/mailbox'],
+  },
+  {
+    name: 'a call that waits is not given up',
+    file: 'native/exchange.c',
+    text: '  exchange_state(vcpu->mailbox, RF_CALL_TAKEN, RF_CALL_LEAVE);\n  atomic_store',
+    replacement: '  atomic_store',
+    lane: 'this host',
+    tests: ['kvm/mailbox', 'contract/switch'],
+  },
+  {
+    name: 'an answer goes by registers that were changed',
+    file: 'native/exchange.c',
+    text: 'RF_TURN_RUNNING && same_registers(&vcpu->held, &registers->user);',
+    replacement: 'RF_TURN_RUNNING && (same_registers(&vcpu->held, &registers->user) || true);',
+    lane: 'this host',
+    tests: ['kvm/mailbox'],
+  },
+  {
+    name: 'an interrupt is lost while a call waits',
+    file: 'native/exchange.c',
+    text: '    if (atomic_load(&context->interrupted) && atomic_exchange(&context->interrupted, false))',
+    replacement: '    if (false)',
+    lane: 'this host',
+    tests: ['kvm/mailbox'],
+  },
+];
+
 const PTRACE: readonly Mutant[] = [
   {
     name: 'the filter of system calls lets everything through',
@@ -280,5 +323,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...ENTRY,
   ...DESCRIPTORS,
   ...CONTEXTS,
+  ...MAILBOX,
   ...PTRACE,
 ];
