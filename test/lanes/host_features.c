@@ -1,8 +1,6 @@
 /*
  * What a KVM host does where hosts differ: a row each, name and what was seen, found by guests of a few
  * instructions on the product's own machine, vCPU and run loop.
- *
- * host_features hold: returns once a process of its own keeps a machine with a vCPU, which does nothing.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -272,26 +270,7 @@ static void show_ends(void) {
                                                                 : "KVM_EXIT_SHUTDOWN, the vCPU is reset");
 }
 
-static void hold(void) {
-  int ready[2];
-  char byte = 0;
-  check(pipe(ready) < 0 ? -errno : 0, "pipe");
-  pid_t keeper = fork();
-  check(keeper < 0 ? -errno : 0, "fork");
-  if (keeper > 0) {
-    close(ready[1]);
-    exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
-  }
-  prepare("/dev/kvm");
-  check(write(ready[1], &byte, 1) == 1 ? 0 : -EPIPE, "pipe");
-  close(ready[1]);
-  for (;;)
-    pause();
-}
-
-int main(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "hold") == 0)
-    hold();
+int main(void) {
   prepare("/dev/kvm");
   show_processor();
   show_instructions();

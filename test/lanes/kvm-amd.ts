@@ -64,7 +64,7 @@ function start(parts: Parts): Machine {
       ...['-d', 'cpu_reset', '-D', log],
       ...Object.entries(DISKS).flatMap((entry) => disk(entry, parts)),
       '-append',
-      `console=ttyS0,115200 maxcpus=1 ignore_loglevel oops=panic panic=-1 mitigations=off kvm-amd.npt=${values.npt}`,
+      `console=ttyS0,115200 ignore_loglevel oops=panic panic=-1 mitigations=off kvm-amd.npt=${values.npt}`,
     ],
     {
       env: {

@@ -14,22 +14,10 @@ export interface Surroundings {
   readonly value: 'Y' | 'N';
 }
 
-/**
- * The machine must be what it says, or nothing it shows counts: the module's parameter, and the class.
- *
- * A virtual machine and a vCPU are kept throughout, from before the second processor is there. With the first and the
- * last of them KVM has the kernel patch static branches (`preempt_notifier_key`, in the scheduler), and a processor of
- * QEMU's emulator that translates the code meanwhile may run a half of such a patch long after it is done: the kernel
- * then dies in the scheduler, of a breakpoint that nobody set or of a stack that nobody overran. What the kernel
- * patches as it starts is patched beside no other processor either (`maxcpus=1`).
- */
+/** The machine must be what it says, or nothing it shows counts: the module's parameter, and the class. */
 export function prelude(surroundings: Surroundings): string {
   const { emulator, slowdown, reduction, module, parameter, value } = surroundings;
-  return `${HOST_FEATURES} hold || exit 1
-for processor in /sys/devices/system/cpu/cpu*/online; do
-  [ ! -e "$processor" ] || echo 1 > "$processor" || exit 1
-done
-export CI=true RINGFENCE_EMULATOR=${emulator} RINGFENCE_TEST_SLOWDOWN=${slowdown}
+  return `export CI=true RINGFENCE_EMULATOR=${emulator} RINGFENCE_TEST_SLOWDOWN=${slowdown}
 export RINGFENCE_TEST_REDUCTION=${reduction} RINGFENCE_TEST_PLATFORM=kvm
 found=$(cat /sys/module/${module}/parameters/${parameter})
 echo "lane: ${module}, ${parameter}=$found; left out: the contract without leaving the guest (kvm-exitless)"
