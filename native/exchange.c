@@ -42,8 +42,10 @@ static bool can_answer(const struct rf_vcpu *vcpu, const struct rf_context *cont
 
 static bool answer(struct rf_vcpu *vcpu, uint64_t rax) {
   struct rf_mailbox *mailbox = vcpu->mailbox;
-  vcpu->listening = true;
-  atomic_store_explicit(&mailbox->listening, 1, memory_order_relaxed);
+  if (!vcpu->listening) {
+    vcpu->listening = true;
+    atomic_store_explicit(&mailbox->listening, 1, memory_order_relaxed);
+  }
   atomic_store_explicit(&mailbox->reply, rax, memory_order_relaxed);
   if (!exchange_state(mailbox, RF_CALL_TAKEN, RF_CALL_ANSWERED))
     return false;
@@ -57,7 +59,9 @@ enum rf_resumption rf_exchange_resume(struct rf_vcpu *vcpu, struct rf_context *c
   if (!vcpu->held_space)
     return RF_AFRESH;
   if (can_answer(vcpu, context, space, registers)) {
-    uint64_t mark = atomic_exchange(&vcpu->mark, context->id);
+    uint64_t mark = atomic_load(&vcpu->mark);
+    if (mark != context->id)
+      mark = atomic_exchange(&vcpu->mark, context->id);
     context->cpu = registers->cpu = (int32_t)vcpu->id;
     *result = RF_CPU_PREEMPTED;
     if (cpu >= 0 && (mark != context->id || (unsigned)cpu != vcpu->id))
@@ -211,6 +215,7 @@ void rf_exchange_recall(struct rf_vcpu *vcpu) {
     return;
   vcpu->held_space = NULL;
   exchange_state(vcpu->mailbox, RF_CALL_TAKEN, RF_CALL_LEAVE);
+  vcpu->listening = false;
   atomic_store(&vcpu->mailbox->listening, 0);
   const uint64_t start = __rdtsc();
   while (atomic_load(&vcpu->turn) != RF_TURN_DONE) {

@@ -55,6 +55,7 @@ Napi::Function Machine::Define(Napi::Env env) {
                          InstanceMethod<&Machine::Commit>("commit"),
                          InstanceMethod<&Machine::CreateVcpu>("createVcpu"),
                          InstanceMethod<&Machine::RunSync>("runSync"),
+                         InstanceMethod<&Machine::Repeater>("repeater"),
                          InstanceMethod<&Machine::Start>("start"),
                          InstanceMethod<&Machine::Finish>("finish"),
                          InstanceMethod<&Machine::Wait>("wait"),
@@ -182,8 +183,37 @@ VcpuRunner::Switch Machine::SwitchArgument(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value Machine::RunSync(const Napi::CallbackInfo &info) {
-  VcpuRunner &runner = RunnerOf(info[0].As<Napi::Number>().Uint32Value());
-  return Status(info, runner.RunSync(SwitchArgument(info), info[5].As<Napi::Number>().Uint32Value()));
+  *last_ = {&RunnerOf(info[0].As<Napi::Number>().Uint32Value()), SwitchArgument(info)};
+  return Status(info, last_->runner->RunSync(last_->run, info[5].As<Napi::Number>().Uint32Value()));
+}
+
+Napi::Value Machine::Repeater(const Napi::CallbackInfo &info) {
+  // The function may outlive the machine.
+  auto *last = new std::shared_ptr<Last>(last_);
+  napi_value function;
+  NAPI_THROW_IF_FAILED(info.Env(),
+                       napi_create_function(info.Env(), "repeat", NAPI_AUTO_LENGTH, Repeat, last, &function),
+                       Napi::Value());
+  Napi::Object object(info.Env(), function);
+  object.AddFinalizer([](Napi::Env, std::shared_ptr<Last> *shared) { delete shared; }, last);
+  return object;
+}
+
+napi_value Machine::Repeat(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value arguments[2];
+  void *data;
+  int32_t cpu = -1;
+  uint32_t budget = 0;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
+  napi_get_value_int32(env, arguments[0], &cpu);
+  napi_get_value_uint32(env, arguments[1], &budget);
+  Last &last = **static_cast<std::shared_ptr<Last> *>(data);
+  last.run.cpu = cpu;
+  rf_result result = last.runner ? last.runner->RunSync(last.run, budget) : RF_FAILED;
+  napi_value status;
+  napi_create_int32(env, result, &status);
+  return status;
 }
 
 Napi::Value Machine::Start(const Napi::CallbackInfo &info) {
@@ -234,6 +264,7 @@ Napi::Value Machine::OnDone(const Napi::CallbackInfo &info) {
 }
 
 void Machine::Stop() {
+  *last_ = {};
   for (std::unique_ptr<VcpuRunner> &runner : runners_)
     runner.reset();
   if (done_) {

@@ -62,6 +62,9 @@ private:
   Napi::Value CreateVcpu(const Napi::CallbackInfo &info);
   // runSync(vcpu, context, space, registers, cpu, budget): a result.
   Napi::Value RunSync(const Napi::CallbackInfo &info);
+  // repeater(): a function (cpu, budget) that does what runSync() did last, with less to look up.
+  Napi::Value Repeater(const Napi::CallbackInfo &info);
+  static napi_value Repeat(napi_env env, napi_callback_info info);
   // start(vcpu, context, space, registers, cpu): a result, or RF_PENDING; then the listener is called with
   // the vCPU.
   Napi::Value Start(const Napi::CallbackInfo &info);
@@ -85,7 +88,14 @@ private:
   // Of the arguments behind the vCPU.
   static VcpuRunner::Switch SwitchArgument(const Napi::CallbackInfo &info);
 
+  // The last switch by runSync(); no runner before the first, and once the machine has ended.
+  struct Last {
+    VcpuRunner *runner = nullptr;
+    VcpuRunner::Switch run = {};
+  };
+
   std::shared_ptr<MachineState> state_;
+  std::shared_ptr<Last> last_ = std::make_shared<Last>();
   std::array<std::unique_ptr<VcpuRunner>, RF_MAX_VCPUS> runners_;
   Napi::ThreadSafeFunction done_;
   bool cleaned_ = false; // the environment has ended

@@ -74,6 +74,11 @@
   testl $RF_CALL_ANSWERED, MAILBOX(\page, RF_MAILBOX_STATE)
   jz 5f
   movq MAILBOX(\page, RF_MAILBOX_REPLY), %rax
+  /* The host has read these lines; the next call finds them here again. */
+  prefetchw MAILBOX(\page, RF_MAILBOX_REGISTERS)
+  prefetchw MAILBOX(\page, RF_MAILBOX_REGISTERS + 0x40)
+  prefetchw MAILBOX(\page, RF_MAILBOX_REGISTERS + 0x80)
+  prefetchw MAILBOX(\page, RF_MAILBOX_REGISTERS + 0xc0)
   jmp \name\()_answered
 5:
   movq REGISTER(\page, RF_RAX), %rax

@@ -59,6 +59,11 @@ export interface NativeMachine {
     budget: number,
   ): number;
   /**
+   * A function that does what `runSync` did last, with less to look up. What that one was given must still be there,
+   * and the vCPU hold the context's state.
+   */
+  repeater(): (cpu: number, budget: number) => number;
+  /**
    * Begins a switch on the vCPU's own thread. Gives what `runSync` does, or `pending`: then the listener of `onDone` is
    * called with the vCPU at its end.
    */

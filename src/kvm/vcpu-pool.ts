@@ -55,6 +55,11 @@ export class VcpuPool {
   #isStartDue = false;
   /** When the event loop last had its turn, as far as is known. */
   #turnStart = 0;
+  /** The last switch on the calling thread, and what does it once more. */
+  readonly #repeat: (cpu: number, budget: number) => number;
+  #lastVcpu = -1;
+  #lastSpace: NativeSpace | undefined;
+  #lastRegisters: ArrayBuffer | undefined;
 
   constructor(machine: NativeMachine, count: number) {
     const { maxVcpus } = native.constants;
@@ -62,6 +67,7 @@ export class VcpuPool {
       throw new PlatformError(`a machine has 1 to ${maxVcpus} vCPUs, not ${count}`);
     }
     this.#machine = machine;
+    this.#repeat = machine.repeater();
     this.#jobs = new Array<null>(count).fill(null);
     machine.onDone((vcpu) => {
       this.#finish(vcpu);
@@ -80,12 +86,34 @@ export class VcpuPool {
     cpu: number,
     budget: number,
   ): number {
-    const claimed = this.#claim(context);
-    const vcpu = claimed < 0 ? this.#evict() : claimed;
-    if (claimed < 0) this.#hold(vcpu, context);
-    const result = this.#machine.runSync(vcpu, context, space, registers, cpu, budget);
+    let result: number;
+    if (this.#isLast(context, space, registers)) {
+      result = this.#repeat(cpu, budget);
+    } else {
+      const claimed = this.#claim(context);
+      const vcpu = claimed < 0 ? this.#evict() : claimed;
+      if (claimed < 0) this.#hold(vcpu, context);
+      this.#lastVcpu = vcpu;
+      this.#lastSpace = space;
+      this.#lastRegisters = registers;
+      result = this.#machine.runSync(vcpu, context, space, registers, cpu, budget);
+    }
     if (this.#waiting.length > 0) this.#startSoon();
     return result;
+  }
+
+  /** Whether the switch would be the last one on the calling thread once more, on a vCPU that is free for it. */
+  #isLast(context: NativeContext, space: NativeSpace, registers: ArrayBuffer): boolean {
+    const vcpu = this.#lastVcpu;
+    return (
+      space === this.#lastSpace &&
+      registers === this.#lastRegisters &&
+      // It has been moved elsewhere, and its memory with it.
+      registers.byteLength > 0 &&
+      this.#holders[vcpu] === context &&
+      this.#jobs[vcpu] === undefined &&
+      this.#reserved[vcpu] === undefined
+    );
   }
 
   /** Switches on a vCPU's thread. */
