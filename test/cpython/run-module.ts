@@ -13,7 +13,7 @@ const PACKAGES = 'libpython3.11-testsuite python3.11';
 const SUPERVISOR = fileURLToPath(new URL('supervise.py', import.meta.url));
 /** For one module, and for one case; the longest take two minutes and half a minute. */
 const SECONDS = 900 * slowdown;
-const SECONDS_OF_CASE = 120 * slowdown;
+const SECONDS_OF_CASE = 300 * slowdown;
 /** As in a sandbox; some cases do as many steps as there may be descriptors. */
 const LIMITED = ['/bin/sh', '-c', 'ulimit -n 1024; exec "$@"', 'sh'];
 /** Hang natively, too, where the host of a virtual machine answers nobody. */

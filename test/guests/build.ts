@@ -56,6 +56,7 @@ const RECIPES = {
   tcp_sockets: { sources: ['tcp_sockets.c'], flags: ['-O1', ...STATIC] },
   task_state: { sources: ['task_state.c'], flags: ['-O2', '-pthread', ...STATIC] },
   threads: { sources: ['threads.c'], flags: ['-O1', '-pthread', ...STATIC] },
+  task_calls: { sources: ['task_calls.c'], flags: ['-O1', '-pthread', ...STATIC] },
   task_edges: { sources: ['task_edges.c'], flags: ['-O1', '-pthread', ...STATIC] },
   timers: { sources: ['timers.c'], flags: ['-O1', ...STATIC] },
   udp_sockets: { sources: ['udp_sockets.c'], flags: ['-O1', ...STATIC] },

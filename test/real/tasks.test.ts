@@ -28,6 +28,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('interrupted')]);
   });
 
+  it('calls about tasks: clone3, waitid, prctl, prlimit, users, sessions', async () => {
+    await expectSameAsNative([guest('task_calls')]);
+  });
+
   it('signals at random moments of fork and exec: none is lost', async () => {
     const outcome = await runGuest([guest('exec_signals'), String(workload(150)), '7']);
     expect(readable(outcome)).toMatchObject({ status: 0 });

@@ -85,7 +85,8 @@ function decodeClone3(bytes: Buffer): FullRequest | number {
   if ((stack === 0) !== (stackSize === 0)) return -Errno.EINVAL;
   const ends = hasFlag(flags, CLONE.THREAD) || hasFlag(flags, CLONE.PARENT);
   if (ends && exitSignal !== 0) return -Errno.EINVAL;
-  if (setTid !== 0 || setTidSize !== 0) return setTidSize > 0 ? -Errno.EPERM : -Errno.EINVAL;
+  if ((setTid === 0) !== (setTidSize === 0)) return -Errno.EINVAL;
+  if (setTid !== 0) return -Errno.EPERM;
   if (hasFlag(flags, CLONE.INTO_CGROUP)) return -Errno.EINVAL;
   return { flags, pidfdAt, childTid, parentTid, exitSignal, stackPointer: stack + stackSize, tls };
 }

@@ -20,21 +20,32 @@ function isPrivileged({ euid }: Credentials): boolean {
   return euid === 0;
 }
 
+/** Who changes effective ids gives no secrets of the old ones away: PR_SET_DUMPABLE. */
+function become(task: Task, wanted: Credentials): void {
+  const { euid, egid, fsuid, fsgid } = task.credentials;
+  const isSame = euid === wanted.euid && egid === wanted.egid;
+  if (!isSame || fsuid !== wanted.fsuid || fsgid !== wanted.fsgid) {
+    task.process.attributes.dumpable = false;
+  }
+  task.credentials = wanted;
+}
+
 /** setuid(2), setgid(2). */
 function setAll(task: Task, id: number, kind: 'u' | 'g'): number {
   const old = task.credentials;
   if (id === UNCHANGED) return -Errno.EINVAL;
   const [real, saved] = kind === 'u' ? [old.uid, old.suid] : [old.gid, old.sgid];
   if (isPrivileged(old)) {
-    task.credentials =
+    become(
+      task,
       kind === 'u'
         ? { ...old, uid: id, euid: id, suid: id, fsuid: id }
-        : { ...old, gid: id, egid: id, sgid: id, fsgid: id };
+        : { ...old, gid: id, egid: id, sgid: id, fsgid: id },
+    );
     return 0;
   }
   if (id !== real && id !== saved) return -Errno.EPERM;
-  task.credentials =
-    kind === 'u' ? { ...old, euid: id, fsuid: id } : { ...old, egid: id, fsgid: id };
+  become(task, kind === 'u' ? { ...old, euid: id, fsuid: id } : { ...old, egid: id, fsgid: id });
   return 0;
 }
 
@@ -53,19 +64,23 @@ function setThree(
   const [r, e, s] = [real, effective, saved].map((id, index) =>
     id === UNCHANGED ? (current[index] as number) : id,
   ) as [number, number, number];
-  task.credentials =
+  become(
+    task,
     kind === 'u'
       ? { ...old, uid: r, euid: e, suid: s, fsuid: e }
-      : { ...old, gid: r, egid: e, sgid: s, fsgid: e };
+      : { ...old, gid: r, egid: e, sgid: s, fsgid: e },
+  );
   return 0;
 }
 
 function setReal(task: Task, args: Registers, kind: 'u' | 'g'): number {
   const [real, effective] = [args.argumentUint(0), args.argumentUint(1)];
   const old = task.credentials;
-  const current = kind === 'u' ? old.uid : old.gid;
+  const [current, currentEffective] = kind === 'u' ? [old.uid, old.euid] : [old.gid, old.egid];
+  const isOwn = real === UNCHANGED || real === current || real === currentEffective;
+  if (!isPrivileged(old) && !isOwn) return -Errno.EPERM;
   const changesSaved = real !== UNCHANGED || (effective !== UNCHANGED && effective !== current);
-  const newEffective = effective === UNCHANGED ? (kind === 'u' ? old.euid : old.egid) : effective;
+  const newEffective = effective === UNCHANGED ? currentEffective : effective;
   return setThree(task, kind, real, effective, changesSaved ? newEffective : UNCHANGED);
 }
 
@@ -75,7 +90,7 @@ function setFileSystemId(task: Task, id: number, kind: 'u' | 'g'): number {
   const before = kind === 'u' ? old.fsuid : old.fsgid;
   const own = kind === 'u' ? [old.uid, old.euid, old.suid] : [old.gid, old.egid, old.sgid];
   if (id !== UNCHANGED && (isPrivileged(old) || id === before || own.includes(id))) {
-    task.credentials = kind === 'u' ? { ...old, fsuid: id } : { ...old, fsgid: id };
+    become(task, kind === 'u' ? { ...old, fsuid: id } : { ...old, fsgid: id });
   }
   return before;
 }

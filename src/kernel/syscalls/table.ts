@@ -7,6 +7,7 @@ import { rows as futexRows } from './futex.js';
 import { rows as identityRows } from './identity.js';
 import { rows as memoryRows } from './memory.js';
 import { rows as placementRows } from './placement.js';
+import { rows as prctlRows } from './prctl.js';
 import { rows as processRows } from './process.js';
 import { rows as randomRows } from './random.js';
 import { rows as refusedRows } from './refused.js';
@@ -30,6 +31,7 @@ export const rows: readonly SyscallRow[] = [
   ...identityRows,
   ...memoryRows,
   ...placementRows,
+  ...prctlRows,
   ...processRows,
   ...randomRows,
   ...refusedRows,

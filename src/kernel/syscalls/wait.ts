@@ -17,6 +17,7 @@ import {
   killedStatus,
   stoppedStatus,
 } from '../abi/wait.js';
+import { O } from '../abi/fcntl.js';
 import { PidFile } from '../fs/event/pid-file.js';
 import { SIGINFO_SIZE, encodeSignalInfo, type SignalInfo } from '../signal/signal-info.js';
 import type { Task } from '../task/task.js';
@@ -96,14 +97,22 @@ function idSelector(task: Task, type: number, id: number): ChildSelector | numbe
   }
 }
 
+/** P_PIDFD with a descriptor that is not blocking. */
+function mayNotWait(task: Task, args: Registers): boolean {
+  if (args.argumentInt(0) !== IdType.Pidfd) return false;
+  return ((task.files.get(args.argumentInt(1))?.flags ?? 0) & O.NONBLOCK) !== 0;
+}
+
 async function waitid(
   task: Task,
   args: Registers,
   select: ChildSelector,
   options: number,
 ): Promise<number> {
-  const report = await waitForChild(task, select, options);
+  const refuses = mayNotWait(task, args);
+  const report = await waitForChild(task, select, refuses ? options | WNOHANG : options);
   if (typeof report === 'number' && report < 0) return report;
+  if (report === 0 && refuses && (options & WNOHANG) === 0) return -Errno.EAGAIN;
   const [infoAt, usageAt] = [args.argument(2), args.argument(4)];
   const bytes = Buffer.alloc(SIGINFO_SIZE);
   if (typeof report === 'object') {

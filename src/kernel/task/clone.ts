@@ -123,6 +123,7 @@ function newProcess(
   const isSibling = hasFlag(request.flags, CLONE.PARENT);
   const from = task.process;
   const process = new Process(kernel, pid, isSibling ? from.parent : from);
+  process.creator = isSibling ? from.creator : task;
   process.processGroup = from.processGroup;
   process.session = from.session;
   process.inherit(from);

@@ -50,6 +50,7 @@ export async function execute(task: Task, request: ExecuteRequest): Promise<numb
     task.files.closeOnExec();
     task.become(program);
     process.hasExecuted = true;
+    process.attributes.reset();
     process.exitSignal = Signo.SIGCHLD;
     startState(task.registers, loaded);
     task.registersReplaced = true;

@@ -1,7 +1,7 @@
 /** The end of a thread, and of its process with the last one: what is given back, and who is told. */
 import { Poll } from '../abi/poll.js';
 import { CLD } from '../abi/wait.js';
-import { SA_NOCLDWAIT, SIG_IGN, Signo } from '../abi/signal.js';
+import { SA_NOCLDWAIT, SIG_IGN, SiCode, Signo } from '../abi/signal.js';
 import type { SignalInfo } from '../signal/signal-info.js';
 import type { ExitStatus } from './exit-status.js';
 import { releaseContended } from './futex-owner.js';
@@ -45,6 +45,7 @@ export function endTask(task: Task): void {
   }
   task.pending.close();
   process.tasks.delete(task);
+  passChildrenOn(task);
   if (task.tid !== process.pid) kernel.tasks.delete(task.tid);
   if (process.tasks.size === 0) endProcess(process, task);
   else {
@@ -66,10 +67,22 @@ function endProcess(process: Process, last: Task): void {
   process.ends.wake(Poll.IN);
 }
 
+/** The children that a thread has made are another's now, and learn of its end: prctl(PR_SET_PDEATHSIG). */
+function passChildrenOn(task: Task): void {
+  const { process, credentials } = task;
+  const [other] = process.tasks;
+  for (const child of process.children) {
+    if (child.creator !== task) continue;
+    child.creator = other;
+    const signo = child.parentDeathSignal;
+    const info = { signo, code: SiCode.SI_USER, pid: process.pid, uid: credentials.uid };
+    if (signo !== 0) child.sendSignal(signo, info);
+  }
+}
+
 /** Gives a child whose parent has ended to the nearest subreaper above, or to nobody. */
 function orphan(process: Process, child: Process): void {
   process.children.delete(child);
-  if (child.parentDeathSignal !== 0) child.sendSignal(child.parentDeathSignal);
   let reaper = process.parent;
   while (reaper !== undefined && (!reaper.isSubreaper || reaper.isZombie)) reaper = reaper.parent;
   child.parent = reaper;

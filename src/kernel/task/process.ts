@@ -13,6 +13,7 @@ import type { SignalInfo } from '../signal/signal-info.js';
 import { ProcessTimers } from '../time/process-timers.js';
 import { EventSource } from './event-source.js';
 import type { ExitStatus } from './exit-status.js';
+import { ProcessAttributes } from './process-attributes.js';
 import { ResourceLimits, Rlimit } from './resource-limits.js';
 import type { Task } from './task.js';
 
@@ -25,6 +26,8 @@ export class Process {
   /** `undefined`: started from outside, or an orphan. */
   parent: Process | undefined;
   isOrphan = false;
+  /** The thread of the parent that made it, or another where that has ended. */
+  creator: Task | undefined;
   readonly children = new Set<Process>();
   /** A child ends, stops or goes on. */
   readonly childEvents = new EventSource();
@@ -70,8 +73,7 @@ export class Process {
   peakResident = 0;
   readonly startTime = performance.now();
   readonly timers: ProcessTimers;
-  /** prctl(PR_SET_NO_NEW_PRIVS). */
-  noNewPrivileges = false;
+  readonly attributes = new ProcessAttributes();
   /** Stopped by this signal until SIGCONT or SIGKILL; 0: not stopped. */
   stopSignal = 0;
   /** What wait(2) has not told the parent yet. */
@@ -135,7 +137,7 @@ export class Process {
     this.executable = from.executable;
     this.nice = from.nice;
     this.oomScoreAdjustment = from.oomScoreAdjustment;
-    this.noNewPrivileges = from.noNewPrivileges;
+    this.attributes.inherit(from.attributes);
   }
 
   /** Sends a signal to the process, as kill(2) does. False where the queue is full. */

@@ -41,7 +41,7 @@ export async function waitForChild(
   const { process } = task;
   for (let result = 0; ;) {
     const candidates = [...process.children].filter(
-      (child) => select(child) && isOfKind(child, options),
+      (child) => select(child) && isOfKind(child, options) && mayTell(child, options),
     );
     for (const child of candidates) {
       const report = reportOf(child, options);
@@ -60,6 +60,11 @@ export async function waitForChild(
 function isOfKind(child: Process, options: number): boolean {
   if ((options & WALL) !== 0) return true;
   return ((options & WCLONE) !== 0) !== (child.exitSignal === Signo.SIGCHLD);
+}
+
+/** Of what has ended nothing else can be told. */
+function mayTell(child: Process, options: number): boolean {
+  return !child.isZombie || (options & WEXITED) !== 0;
 }
 
 function reportOf(child: Process, options: number): ChildReport | undefined {

@@ -121,7 +121,7 @@ function capabilityRows(task: Task): Rows {
     ['CapEff', own],
     ['CapBnd', CAPABILITIES],
     ['CapAmb', NO_CAPABILITIES],
-    ['NoNewPrivs', task.process.noNewPrivileges ? '1' : '0'],
+    ['NoNewPrivs', task.process.attributes.noNewPrivileges ? '1' : '0'],
     ['Seccomp', '0'],
     ['Seccomp_filters', '0'],
   ];
