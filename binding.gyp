@@ -14,6 +14,7 @@
         "native/guest_clock.c",
         "native/guest_clock_binding.cc",
         "native/host_changes.cc",
+        "native/host_xattrs.cc",
         "native/host_descriptors.cc",
         "native/host_facts.c",
         "native/host_files.cc",

@@ -46,6 +46,47 @@ Napi::Value CreateBeneath(const Napi::CallbackInfo &info) {
   return Result(info, file.Release());
 }
 
+// (root, path, mode): a regular file without a name, in the file system of that directory
+Napi::Value CreateNameless(const Napi::CallbackInfo &info) {
+  Path path(info[1]);
+  if (path.error())
+    return Result(info, path.error());
+  Descriptor directory(OpenPath(IntArgument(info[0]), path.bytes()));
+  if (directory.failed())
+    return Result(info, directory.get());
+  Descriptor file(openat(directory.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file.failed())
+    return Result(info, -errno);
+  fchmod(file.get(), static_cast<mode_t>(IntArgument(info[2])) & 07777);
+  return Result(info, file.Release());
+}
+
+// (fd, root, path): gives the file that is open a name
+Napi::Value LinkFd(const Napi::CallbackInfo &info) {
+  Entry entry(info[1], info[2]);
+  if (entry.error())
+    return Result(info, entry.error());
+  MagicLink file(IntArgument(info[0]));
+  return Result(info, OrErrno(linkat(AT_FDCWD, file.path, entry.parent(), entry.name(), AT_SYMLINK_FOLLOW)));
+}
+
+// (root, path, mode): a FIFO or the name of a socket. Device nodes would reach beyond the files that were
+// bound.
+Napi::Value MknodBeneath(const Napi::CallbackInfo &info) {
+  Entry entry(info[0], info[1]);
+  if (entry.error())
+    return Result(info, entry.error());
+  auto mode = static_cast<mode_t>(IntArgument(info[2]));
+  if (!S_ISFIFO(mode) && !S_ISSOCK(mode))
+    return Result(info, -EPERM);
+  if (mknodat(entry.parent(), entry.name(), (mode & S_IFMT) | 0600, 0) < 0)
+    return Result(info, -errno);
+  Descriptor made(OpenPath(entry.parent(), entry.name()));
+  if (!made.failed())
+    chmod(MagicLink(made.get()).path, mode & 07777);
+  return Result(info, 0);
+}
+
 // (root, path, mode)
 Napi::Value MkdirBeneath(const Napi::CallbackInfo &info) {
   Entry entry(info[0], info[1]);
@@ -135,6 +176,12 @@ Napi::Value Ftruncate(const Napi::CallbackInfo &info) {
   return Result(info, OrErrno(ftruncate(IntArgument(info[0]), LongArgument(info[1]))));
 }
 
+// (fd, mode, offset, length)
+Napi::Value Fallocate(const Napi::CallbackInfo &info) {
+  return Result(info, OrErrno(fallocate(IntArgument(info[0]), IntArgument(info[1]), LongArgument(info[2]),
+                                        LongArgument(info[3]))));
+}
+
 // (fd, dataOnly)
 Napi::Value Fsync(const Napi::CallbackInfo &info) {
   int fd = IntArgument(info[0]);
@@ -147,6 +194,9 @@ Napi::Value Fsync(const Napi::CallbackInfo &info) {
 void InitHostChanges(Napi::Env env, Napi::Object exports) {
   using namespace host_files;
   exports["createBeneath"] = Napi::Function::New(env, CreateBeneath);
+  exports["createNameless"] = Napi::Function::New(env, CreateNameless);
+  exports["linkFd"] = Napi::Function::New(env, LinkFd);
+  exports["mknodBeneath"] = Napi::Function::New(env, MknodBeneath);
   exports["mkdirBeneath"] = Napi::Function::New(env, MkdirBeneath);
   exports["unlinkBeneath"] = Napi::Function::New(env, UnlinkBeneath);
   exports["renameBeneath"] = Napi::Function::New(env, RenameBeneath);
@@ -156,5 +206,6 @@ void InitHostChanges(Napi::Env env, Napi::Object exports) {
   exports["chownBeneath"] = Napi::Function::New(env, ChownBeneath);
   exports["utimesBeneath"] = Napi::Function::New(env, UtimesBeneath);
   exports["ftruncate"] = Napi::Function::New(env, Ftruncate);
+  exports["fallocate"] = Napi::Function::New(env, Fallocate);
   exports["fsync"] = Napi::Function::New(env, Fsync);
 }

@@ -1,5 +1,4 @@
-// Looking at host files: open, stat, readlink, directories, extended attributes. Nothing here changes the
-// host.
+// Looking at host files: open, stat, readlink, directories. Nothing here changes the host.
 #include "host_files.h"
 
 #include <fcntl.h>
@@ -7,7 +6,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -210,32 +208,6 @@ Napi::Value StatfsBeneath(const Napi::CallbackInfo &info) {
   return Result(info, OrErrno(fstatfs(found.get(), reinterpret_cast<struct statfs *>(out.data))));
 }
 
-// (root, path, name, out): length of the value. With an empty `out`, the length it has.
-Napi::Value GetxattrBeneath(const Napi::CallbackInfo &info) {
-  Path path(info[1]);
-  Path name(info[2]);
-  if (path.error() || name.error())
-    return Result(info, path.error() ? path.error() : name.error());
-  Descriptor found(OpenPath(IntArgument(info[0]), path.bytes()));
-  if (found.failed())
-    return Result(info, found.get());
-  Bytes out = BytesArgument(info[3]);
-  return Result(info, OrErrno(getxattr(MagicLink(found.get()).path, name.bytes(), out.data, out.length)));
-}
-
-// (root, path, out): NUL-terminated names
-Napi::Value ListxattrBeneath(const Napi::CallbackInfo &info) {
-  Path path(info[1]);
-  if (path.error())
-    return Result(info, path.error());
-  Descriptor found(OpenPath(IntArgument(info[0]), path.bytes()));
-  if (found.failed())
-    return Result(info, found.get());
-  Bytes out = BytesArgument(info[2]);
-  return Result(
-      info, OrErrno(listxattr(MagicLink(found.get()).path, reinterpret_cast<char *>(out.data), out.length)));
-}
-
 } // namespace
 } // namespace host_files
 
@@ -248,13 +220,12 @@ void InitHostPaths(Napi::Env env, Napi::Object exports) {
   exports["readlinkBeneath"] = Napi::Function::New(env, ReadlinkBeneath);
   exports["getdents"] = Napi::Function::New(env, Getdents);
   exports["statfsBeneath"] = Napi::Function::New(env, StatfsBeneath);
-  exports["getxattrBeneath"] = Napi::Function::New(env, GetxattrBeneath);
-  exports["listxattrBeneath"] = Napi::Function::New(env, ListxattrBeneath);
 }
 
 void InitHostFiles(Napi::Env env, Napi::Object exports) {
   InitHostPaths(env, exports);
   InitHostChanges(env, exports);
+  InitHostXattrs(env, exports);
   InitHostDescriptors(env, exports);
   InitHostWatch(env, exports);
 }

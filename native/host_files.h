@@ -17,6 +17,7 @@ void InitHostFiles(Napi::Env env, Napi::Object exports);
 // The parts of it, one a source file.
 void InitHostPaths(Napi::Env env, Napi::Object exports);       // host_files.cc
 void InitHostChanges(Napi::Env env, Napi::Object exports);     // host_changes.cc
+void InitHostXattrs(Napi::Env env, Napi::Object exports);      // host_xattrs.cc
 void InitHostDescriptors(Napi::Env env, Napi::Object exports); // host_descriptors.cc
 void InitHostWatch(Napi::Env env, Napi::Object exports);       // host_watch.cc
 

@@ -18,11 +18,26 @@ interface HostFiles {
   getdents(fd: number, out: Uint8Array): number;
   /** struct statfs, 120 bytes. */
   statfsBeneath(root: number, path: string, out: Uint8Array): number;
-  getxattrBeneath(root: number, path: string, name: string, out: Uint8Array): number;
-  listxattrBeneath(root: number, path: string, out: Uint8Array): number;
+  /** xattr(7) of what is beneath `root`, or, without a path, of what `root` is open on. */
+  getxattr(root: number, path: string | undefined, name: string, out: Uint8Array): number;
+  listxattr(root: number, path: string | undefined, out: Uint8Array): number;
 
   /** A new regular file, open for reading and writing; -EEXIST where the name is taken. */
   createBeneath(root: number, path: string, mode: number): number;
+  /** A regular file without a name, open for reading and writing, in the file system of the directory. */
+  createNameless(root: number, path: string, mode: number): number;
+  /** Gives the file that is open under `fd` a name. */
+  linkFd(fd: number, root: number, path: string): number;
+  /** A FIFO or the name of a socket; -EPERM for others. */
+  mknodBeneath(root: number, path: string, mode: number): number;
+  setxattr(
+    root: number,
+    path: string | undefined,
+    name: string,
+    value: Uint8Array,
+    flags: number,
+  ): number;
+  removexattr(root: number, path: string | undefined, name: string): number;
   mkdirBeneath(root: number, path: string, mode: number): number;
   unlinkBeneath(root: number, path: string, isDirectory: number): number;
   renameBeneath(
@@ -45,6 +60,8 @@ interface HostFiles {
     mtimeNanoseconds: number,
   ): number;
   ftruncate(fd: number, size: number): number;
+  /** fallocate(2) */
+  fallocate(fd: number, mode: number, offset: number, length: number): number;
   fsync(fd: number, dataOnly: number): number;
 
   pread(fd: number, out: Uint8Array, offset: number): number;

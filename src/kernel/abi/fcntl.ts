@@ -67,6 +67,16 @@ export const Fcntl = {
   GET_SEALS: 1034,
 } as const;
 
+/** Modes of fallocate(2). */
+export const Fallocate = {
+  KEEP_SIZE: 1,
+  PUNCH_HOLE: 2,
+  COLLAPSE_RANGE: 8,
+  ZERO_RANGE: 0x10,
+  INSERT_RANGE: 0x20,
+  UNSHARE_RANGE: 0x40,
+} as const;
+
 /** Seals of F_ADD_SEALS. */
 export const Seal = {
   SEAL: 1,

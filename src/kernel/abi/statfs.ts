@@ -8,6 +8,7 @@ export const FsMagic = {
   Sysfs: 0x62656572,
   Devpts: 0x1cd1,
   Pipefs: 0x50495045,
+  Sockfs: 0x534f434b,
   AnonInode: 0x09041934,
 } as const;
 

@@ -31,7 +31,7 @@ export class CaptureFile extends OpenFile {
   }
 
   override stat(out: StatRecord): number {
-    return fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#inode);
+    return fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#inode, this);
   }
 
   override describe(): string {

@@ -6,6 +6,7 @@ import { type FileRange, PAGE_SIZE } from '../../platform/file-range.js';
 import type { MemoryKind } from '../../platform/contract.js';
 import { Access } from '../../platform/access.js';
 import { Errno } from '../abi/errno.js';
+import { Whence } from '../abi/fcntl.js';
 import type { GuestMemory } from '../guest.js';
 import type { Mappable, MappingObserver } from '../mm/mappable.js';
 import type { Backing } from './backing.js';
@@ -69,7 +70,29 @@ export class FileData implements Mappable {
 
   /** Forgets pages that only repeat the backing, which has changed. */
   invalidate(): void {
-    this.#dropPages(0, false);
+    this.#dropPages(0, Infinity, false);
+  }
+
+  /** Writes all pages back and forgets them. Mappings lose them first, so that nothing is written in between. */
+  evict(): number {
+    this.#unmap(0, Infinity, false);
+    const error = this.sync(0, Infinity);
+    if (error === 0) {
+      this.#dropPages(0, Infinity, false);
+    }
+    return error;
+  }
+
+  /** lseek(2) with SEEK_DATA and SEEK_HOLE, where nothing is behind the pages: those absent are holes. */
+  seekData(offset: number, whence: number): number {
+    const first = Math.floor(offset / PAGE_SIZE);
+    const page =
+      whence === Whence.DATA ? this.#pages.nextPresent(first) : this.#pages.nextAbsent(first);
+    const at = Math.max(offset, page * PAGE_SIZE);
+    if (whence === Whence.HOLE) {
+      return Math.min(at, this.#size);
+    }
+    return at < this.#size ? at : -Errno.ENXIO;
   }
 
   read(dst: Uint8Array, offset: number): number {
@@ -210,6 +233,18 @@ export class FileData implements Mappable {
     return 0;
   }
 
+  /** Makes the bytes zero; whole pages of them go, where nothing behind would show. */
+  punch(offset: number, length: number): number {
+    const first = Math.ceil(offset / PAGE_SIZE);
+    const end = Math.floor((offset + length) / PAGE_SIZE);
+    if (this.backing !== undefined || first >= end) {
+      return this.zero(offset, length);
+    }
+    this.#dropPages(first, end, false);
+    const error = this.zero(offset, first * PAGE_SIZE - offset);
+    return error < 0 ? error : this.zero(end * PAGE_SIZE, offset + length - end * PAGE_SIZE);
+  }
+
   /** Makes the bytes zero, without a page for those that are. */
   zero(offset: number, length: number): number {
     const end = Math.min(offset + length, this.#size);
@@ -238,7 +273,7 @@ export class FileData implements Mappable {
     if (size < this.#size) {
       const cut = Math.ceil(size / PAGE_SIZE);
       this.#clearTail(size);
-      this.#dropPages(cut, true);
+      this.#dropPages(cut, Infinity, true);
     }
     this.#size = size;
     this.#backed = Math.min(this.#backed, size);
@@ -253,20 +288,25 @@ export class FileData implements Mappable {
     }
   }
 
-  #dropPages(from: number, truncated: boolean): void {
+  #unmap(from: number, end: number, truncated: boolean): void {
     for (const observer of this.#observers) {
       if (observer.fileEnd > from * PAGE_SIZE) {
-        observer.invalidate(from * PAGE_SIZE, observer.fileEnd, truncated);
+        const stop = Math.min(observer.fileEnd, end * PAGE_SIZE);
+        observer.invalidate(from * PAGE_SIZE, stop, truncated);
       }
     }
-    this.#pages.drop(from, (page) => {
+  }
+
+  #dropPages(from: number, end: number, truncated: boolean): void {
+    this.#unmap(from, end, truncated);
+    this.#pages.drop(from, end, (page) => {
       this.#dirty.delete(page);
     });
   }
 
   /** The file is gone: its pages go back. */
   dispose(): void {
-    this.#dropPages(0, true);
+    this.#dropPages(0, Infinity, true);
   }
 
   pageAt(offset: number, maxLength: number, write: boolean): FileRange | undefined | number {

@@ -1,19 +1,20 @@
 /** A bound directory. */
 import { hostFiles } from '../../host/host-files.js';
-import { Errno } from '../abi/errno.js';
 import { Rename } from '../abi/fcntl.js';
 import { DirentList, readDirents } from '../abi/dirent.js';
 import { Mode, type StatRecord } from '../abi/stat.js';
 import type { Caller } from './caller.js';
 import type { Dentry } from './dentry.js';
 import { DirectoryFile } from './directory-file.js';
+import { HostFile } from './host-file.js';
 import type { HostBacked, HostFs, HostObject } from './host-fs.js';
-import { changeHostAttributes, getHostXattr, listHostXattr } from './host-inode.js';
+import { changeHostAttributes, HostXattrs } from './host-inode.js';
 import { beneath } from './host-root.js';
 import { type AttributeChange, Inode, type NewNode } from './inode.js';
 import type { Location } from './location.js';
 import { swapEntries } from './memory-directory.js';
 import type { OpenFile } from './open-file.js';
+import type { Xattrs } from './xattrs.js';
 
 const PERMISSIONS = 0o7777;
 
@@ -33,6 +34,10 @@ export class HostDirectory extends Inode implements HostBacked {
   }
   override get gid(): number {
     return this.object.gid;
+  }
+
+  override get xattrs(): Xattrs {
+    return new HostXattrs(this.object);
   }
 
   override stat(out: StatRecord): number {
@@ -106,9 +111,12 @@ export class HostDirectory extends Inode implements HostBacked {
         return file < 0 ? file : hostFiles.closeFd(file);
       }
       default:
-        // A device node or FIFO would reach beyond the files that were bound.
-        return -Errno.EPERM;
+        return hostFiles.mknodBeneath(fd, path, node.mode);
     }
+  }
+
+  override makeNameless(node: NewNode): Inode | number {
+    return this.fs.makeNameless(this.object.path, node.mode & PERMISSIONS);
   }
 
   override remove(directory: Dentry, child: Dentry): number {
@@ -122,10 +130,13 @@ export class HostDirectory extends Inode implements HostBacked {
   }
 
   override link(directory: Dentry, name: string, target: Dentry): number {
-    const { object } = target.inode as Inode & HostBacked;
+    const inode = target.inode as Inode & HostBacked;
     const { fd } = this.object.root;
     const path = beneath(this.object.path, name);
-    const error = hostFiles.linkBeneath(fd, object.path, fd, path);
+    const error =
+      inode instanceof HostFile && inode.isNameless
+        ? inode.giveName(path)
+        : hostFiles.linkBeneath(fd, inode.object.path, fd, path);
     if (error === 0) {
       directory.drop(name);
     }
@@ -164,14 +175,6 @@ export class HostDirectory extends Inode implements HostBacked {
       rebase(second);
     }
     return error;
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return getHostXattr(this.object, name, out);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return listHostXattr(this.object, out);
   }
 }
 

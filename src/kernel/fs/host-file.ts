@@ -2,15 +2,16 @@
 import { hostFiles } from '../../host/host-files.js';
 import { MemoryKind } from '../../platform/contract.js';
 import { Errno } from '../abi/errno.js';
-import { O } from '../abi/fcntl.js';
+import { Fallocate, O } from '../abi/fcntl.js';
 import { StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import { FileData } from './file-data.js';
 import { hostDescriptors } from './host-descriptors.js';
 import type { HostBacked, HostFs, HostObject } from './host-fs.js';
-import { changeHostAttributes, getHostXattr, listHostXattr } from './host-inode.js';
+import { changeHostAttributes, HostXattrs } from './host-inode.js';
 import type { AttributeChange } from './inode.js';
 import { RegularInode } from './regular-inode.js';
+import type { Xattrs } from './xattrs.js';
 
 const scratch = new StatRecord();
 
@@ -18,13 +19,18 @@ export class HostFile extends RegularInode implements HostBacked {
   readonly data: FileData;
   #readFd = -1;
   #writeFd = -1;
+  #isNameless: boolean;
 
   constructor(
     override readonly fs: HostFs,
     readonly object: HostObject,
     memory: GuestMemory,
+    /** It has no name, and is open for writing under this. */
+    nameless = -1,
   ) {
     super();
+    this.#writeFd = nameless;
+    this.#isNameless = nameless >= 0;
     this.data = new FileData(memory, MemoryKind.PageCache, {
       pread: (dst, offset) => hostFiles.pread(this.#fdToRead, dst, offset),
       pwrite: (src, offset) => hostFiles.pwrite(this.#writeFd, src, offset),
@@ -43,6 +49,25 @@ export class HostFile extends RegularInode implements HostBacked {
 
   get #fdToRead(): number {
     return this.#readFd >= 0 ? this.#readFd : this.#writeFd;
+  }
+
+  override get xattrs(): Xattrs {
+    return new HostXattrs(this.object, this.#fdToRead);
+  }
+
+  get isNameless(): boolean {
+    return this.#isNameless;
+  }
+
+  /** Its first name, linkat(2). */
+  giveName(path: string): number {
+    const { root } = this.object;
+    const error = hostFiles.linkFd(this.#writeFd, root.fd, path);
+    if (error === 0) {
+      this.object.path = path;
+      this.#isNameless = false;
+    }
+    return error;
   }
 
   override get size(): number {
@@ -116,6 +141,21 @@ export class HostFile extends RegularInode implements HostBacked {
     return fd === -Errno.EACCES ? this.#openAs(O.WRONLY) : fd;
   }
 
+  override seekData(offset: number, whence: number): number {
+    const error = this.data.sync(0, Infinity);
+    return error < 0 ? error : hostFiles.lseek(this.#fdToRead, offset, whence);
+  }
+
+  override allocate(mode: number, offset: number, length: number): number {
+    // What mappings wrote must be on the host before it moves or goes, and mappings find it anew.
+    const evicted = mode & ~Fallocate.KEEP_SIZE ? this.data.evict() : 0;
+    const error = evicted < 0 ? evicted : hostFiles.fallocate(this.#writeFd, mode, offset, length);
+    if (error === 0 && this.object.stat(scratch, this.#writeFd) === 0) {
+      this.data.setBackedSize(scratch.size);
+    }
+    return error;
+  }
+
   override sync(start: number, end: number): number {
     return this.data.sync(start, end);
   }
@@ -135,13 +175,5 @@ export class HostFile extends RegularInode implements HostBacked {
     }
     this.#readFd = -1;
     this.#writeFd = -1;
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return getHostXattr(this.object, name, out);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return listHostXattr(this.object, out);
   }
 }

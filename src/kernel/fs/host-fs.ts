@@ -89,6 +89,16 @@ export class HostFs extends FileSystem {
     }
   }
 
+  /** A file that no name leads to: it is there while it is open. */
+  makeNameless(directory: string, mode: number): HostFile | number {
+    const fd = this.host.openNameless(directory, mode, this.host.found);
+    if (fd < 0) {
+      return fd;
+    }
+    const object = new HostObject(this.host, '', this.host.found);
+    return new HostFile(this, object, this.memory, fd);
+  }
+
   /** The host changes as it likes: every name is looked at again. */
   override revalidate(dentry: Dentry): boolean {
     const { object } = dentry.inode as Inode & HostBacked;

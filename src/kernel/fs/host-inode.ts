@@ -5,6 +5,7 @@ import { Errno } from '../abi/errno.js';
 import { StatRecord, type Timespec } from '../abi/stat.js';
 import type { HostObject } from './host-fs.js';
 import type { AttributeChange } from './inode.js';
+import type { Xattrs } from './xattrs.js';
 
 const KEEP = -1;
 
@@ -75,10 +76,29 @@ function seconds(time: Timespec | undefined): number | undefined {
   return time && time.seconds + time.nanoseconds / 1e9;
 }
 
-export function getHostXattr(object: HostObject, name: string, out: Uint8Array): number {
-  return hostFiles.getxattrBeneath(object.root.fd, object.path, name, out);
-}
+/** Attributes of an object on the host: by its name, unless it is open under `fd`. */
+export class HostXattrs implements Xattrs {
+  readonly #root: number;
+  readonly #path: string | undefined;
 
-export function listHostXattr(object: HostObject, out: Uint8Array): number {
-  return hostFiles.listxattrBeneath(object.root.fd, object.path, out);
+  constructor({ root, path }: Pick<HostObject, 'root' | 'path'>, fd = -1) {
+    this.#root = fd < 0 ? root.fd : fd;
+    this.#path = fd < 0 ? path : undefined;
+  }
+
+  get(name: string, out: Uint8Array): number {
+    return hostFiles.getxattr(this.#root, this.#path, name, out);
+  }
+
+  set(name: string, value: Uint8Array, flags: number): number {
+    return hostFiles.setxattr(this.#root, this.#path, name, value, flags);
+  }
+
+  remove(name: string): number {
+    return hostFiles.removexattr(this.#root, this.#path, name);
+  }
+
+  list(out: Uint8Array): number {
+    return hostFiles.listxattr(this.#root, this.#path, out);
+  }
 }

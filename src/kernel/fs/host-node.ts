@@ -3,11 +3,12 @@ import { Errno } from '../abi/errno.js';
 import { Mode, type StatRecord } from '../abi/stat.js';
 import type { Caller } from './caller.js';
 import type { HostBacked, HostFs, HostObject } from './host-fs.js';
-import { changeHostAttributes, getHostXattr, listHostXattr } from './host-inode.js';
+import { changeHostAttributes, HostXattrs } from './host-inode.js';
 import { type AttributeChange, Inode } from './inode.js';
 import type { Location } from './location.js';
 import type { OpenFile } from './open-file.js';
 import { openSpecial } from './special-file.js';
+import type { Xattrs } from './xattrs.js';
 
 export class HostNode extends Inode implements HostBacked {
   constructor(
@@ -27,6 +28,10 @@ export class HostNode extends Inode implements HostBacked {
     return this.object.gid;
   }
 
+  override get xattrs(): Xattrs {
+    return new HostXattrs(this.object);
+  }
+
   override stat(out: StatRecord): number {
     return this.object.stat(out);
   }
@@ -41,13 +46,5 @@ export class HostNode extends Inode implements HostBacked {
 
   override open(location: Location, flags: number, caller: Caller): OpenFile | number {
     return openSpecial(this, location, flags, caller);
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return getHostXattr(this.object, name, out);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return listHostXattr(this.object, out);
   }
 }

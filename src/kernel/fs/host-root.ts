@@ -61,6 +61,16 @@ export class HostRoot {
       : -Errno.ENFILE;
   }
 
+  /** Makes a file without a name in the file system of a directory, and fills `stat`; -ENFILE as for `open`. */
+  openNameless(directory: string, mode: number, stat: StatRecord): number {
+    this.forget();
+    if (!hostDescriptors.available) {
+      return -Errno.ENFILE;
+    }
+    const fd = hostDescriptors.opened(hostFiles.createNameless(this.fd, directory, mode));
+    return fd < 0 ? fd : hostFiles.statFd(fd, stat.bytes) || fd;
+  }
+
   readLink(path: string): string | number {
     const out = Buffer.alloc(4096);
     const length = hostFiles.readlinkBeneath(this.fd, path, out);

@@ -6,6 +6,7 @@ import type { Dentry } from './dentry.js';
 import type { FileSystem } from './file-system.js';
 import type { Location } from './location.js';
 import type { OpenFile } from './open-file.js';
+import { NO_XATTRS, type Xattrs } from './xattrs.js';
 
 /** What chmod(2), chown(2) and utimensat(2) change. */
 export interface AttributeChange {
@@ -140,27 +141,12 @@ export abstract class Inode {
     return -Errno.EINVAL;
   }
 
-  /** Length of the attribute's value, which is written to `out` unless that is empty. */
-  getXattr(_name: string, _out: Uint8Array): number {
-    return -Errno.EOPNOTSUPP;
-  }
-
-  /** With the flags of setxattr(2). */
-  setXattr(_name: string, _value: Uint8Array, _flags: number): number {
-    return -Errno.EOPNOTSUPP;
-  }
-
-  removeXattr(_name: string): number {
-    return -Errno.EOPNOTSUPP;
+  get xattrs(): Xattrs {
+    return NO_XATTRS;
   }
 
   /** A file of this directory's file system that has no name, open(2) with O_TMPFILE. */
   makeNameless(_node: NewNode): Inode | number {
     return -Errno.EOPNOTSUPP;
-  }
-
-  /** Length of the list of NUL-terminated names, written to `out` unless that is empty. */
-  listXattr(_out: Uint8Array): number {
-    return 0;
   }
 }

@@ -15,6 +15,7 @@ import { addLink } from './memory-inode.js';
 import type { MemoryStore } from './memory-store.js';
 import { offerPages, type Reclaimable } from './page-reclaim.js';
 import { RegularInode } from './regular-inode.js';
+import type { Xattrs } from './xattrs.js';
 
 const SECTOR = 512;
 const scratch = new StatRecord();
@@ -57,6 +58,10 @@ export class LowerFile extends RegularInode implements Reclaimable {
     return this.data.size;
   }
 
+  override get xattrs(): Xattrs {
+    return this.object.xattrs(this.fs.store);
+  }
+
   override get isKept(): boolean {
     return this.object.isChanged || super.isKept;
   }
@@ -83,6 +88,20 @@ export class LowerFile extends RegularInode implements Reclaimable {
     touchContents(this.object.own());
     this.closed();
     return 0;
+  }
+
+  override seekData(offset: number, whence: number): number {
+    const error = this.#written ? 0 : this.#openHost();
+    if (this.#written || error < 0) {
+      return error < 0 ? error : super.seekData(offset, whence);
+    }
+    return hostFiles.lseek(this.#fd, offset, whence);
+  }
+
+  protected override punchHole(offset: number, length: number): number {
+    const error = this.data.punch(offset, length);
+    touchContents(this.object.own());
+    return error;
   }
 
   override readAt(dst: Uint8Array, offset: number): number {
@@ -151,6 +170,7 @@ export class LowerFile extends RegularInode implements Reclaimable {
     }
     if (this.#names === 0) {
       this.data.dispose();
+      this.object.dispose();
     } else if (!this.#written && !this.data.isEmpty) {
       offerPages(this.data.memory, this);
     }
@@ -173,14 +193,6 @@ export class LowerFile extends RegularInode implements Reclaimable {
     if (!this.inUse) {
       this.idle();
     }
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return this.object.getXattr(name, out);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return this.object.listXattr(out);
   }
 
   /** Pages can be read from the host again. */

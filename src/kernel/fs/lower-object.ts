@@ -5,6 +5,8 @@ import { Mode, StatRecord } from '../abi/stat.js';
 import { applyChange } from './attributes.js';
 import type { HostRoot } from './host-root.js';
 import type { AttributeChange } from './inode.js';
+import { LowerXattrs } from './lower-xattrs.js';
+import type { MemoryStore } from './memory-store.js';
 
 export class LowerObject {
   mode: number;
@@ -12,6 +14,7 @@ export class LowerObject {
   gid: number;
   /** Metadata of its own, once anything was changed. */
   #own: StatRecord | undefined;
+  #xattrs: LowerXattrs | undefined;
   readonly #inode: bigint;
 
   constructor(
@@ -75,12 +78,13 @@ export class LowerObject {
     return 0;
   }
 
-  getXattr(name: string, out: Uint8Array): number {
-    return hostFiles.getxattrBeneath(this.root.fd, this.path, name, out);
+  xattrs(store: MemoryStore): LowerXattrs {
+    return (this.#xattrs ??= new LowerXattrs(this, store));
   }
 
-  listXattr(out: Uint8Array): number {
-    return hostFiles.listxattrBeneath(this.root.fd, this.path, out);
+  /** The object is gone from the guest's view. */
+  dispose(): void {
+    this.#xattrs?.dispose();
   }
 
   #remember(record: StatRecord): void {

@@ -13,6 +13,7 @@ import type { MemoryStore } from './memory-store.js';
 import type { Location } from './location.js';
 import type { OpenFile } from './open-file.js';
 import { XattrSet } from './xattr-set.js';
+import type { Xattrs } from './xattrs.js';
 
 const scratch = new StatRecord();
 
@@ -165,6 +166,10 @@ export class MemoryDirectory extends TreeDirectory {
     this.record.size = 4096;
   }
 
+  override get xattrs(): Xattrs {
+    return this.#xattrs;
+  }
+
   override get mode(): number {
     return this.record.mode;
   }
@@ -210,23 +215,6 @@ export class MemoryDirectory extends TreeDirectory {
     this.record.nlink = 0;
     this.#xattrs.dispose();
     this.store.give();
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return this.#xattrs.get(name, out);
-  }
-
-  override setXattr(name: string, value: Uint8Array, flags: number): number {
-    // Nobody would give back what is set after the end.
-    return this.record.nlink === 0 ? -Errno.ENOENT : this.#xattrs.set(name, value, flags);
-  }
-
-  override removeXattr(name: string): number {
-    return this.#xattrs.remove(name);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return this.#xattrs.list(out);
   }
 }
 

@@ -43,7 +43,7 @@ class SealableInode extends MemoryFile {
     return shrinks || grows ? -Errno.EPERM : super.truncate(size);
   }
 
-  override punchHole(offset: number, length: number): number {
+  protected override punchHole(offset: number, length: number): number {
     return this.seals & WRITE_SEALS ? -Errno.EPERM : super.punchHole(offset, length);
   }
 

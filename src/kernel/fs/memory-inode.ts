@@ -14,6 +14,7 @@ import { openSpecial } from './special-file.js';
 import { now } from './time-stamp.js';
 import type { Location } from './location.js';
 import { XattrSet } from './xattr-set.js';
+import { EMPTY_XATTRS, type Xattrs } from './xattrs.js';
 
 const SECTOR = 512;
 const MAX_LINKS = 65000;
@@ -48,6 +49,9 @@ export class MemoryFile extends RegularInode {
     this.#xattrs = new XattrSet(pool);
   }
 
+  override get xattrs(): Xattrs {
+    return this.#xattrs;
+  }
   override get fs(): FileSystem {
     return this.pool.fs;
   }
@@ -120,26 +124,14 @@ export class MemoryFile extends RegularInode {
     }
   }
 
-  override punchHole(offset: number, length: number): number {
-    const error = this.data.zero(offset, length);
+  override seekData(offset: number, whence: number): number {
+    return this.data.seekData(offset, whence);
+  }
+
+  protected override punchHole(offset: number, length: number): number {
+    const error = this.data.punch(offset, length);
     touchContents(this.record);
     return error;
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return this.#xattrs.get(name, out);
-  }
-
-  override setXattr(name: string, value: Uint8Array, flags: number): number {
-    return this.#xattrs.set(name, value, flags);
-  }
-
-  override removeXattr(name: string): number {
-    return this.#xattrs.remove(name);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return this.#xattrs.list(out);
   }
 }
 
@@ -158,6 +150,9 @@ export class MemoryNode extends Inode {
     this.record.size = this.#target.length;
   }
 
+  override get xattrs(): Xattrs {
+    return EMPTY_XATTRS;
+  }
   override get fs(): FileSystem {
     return this.pool.fs;
   }
@@ -200,9 +195,5 @@ export class MemoryNode extends Inode {
     } else {
       this.pool.give(this.#target.length);
     }
-  }
-
-  override getXattr(): number {
-    return -Errno.ENODATA;
   }
 }

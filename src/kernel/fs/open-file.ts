@@ -6,8 +6,9 @@ import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import type { StatRecord } from '../abi/stat.js';
 import type { MappedFile, MapSource } from '../mm/mappable.js';
 import type { Task } from '../task/task.js';
+import { changeAnonymous } from './anonymous-stat.js';
 import type { Dentry } from './dentry.js';
-import type { Inode } from './inode.js';
+import type { AttributeChange, Inode } from './inode.js';
 import { notifyIfGone, notifyPlace } from './inotify/notify.js';
 import type { Location } from './location.js';
 
@@ -165,6 +166,16 @@ export abstract class OpenFile implements MapSource {
   }
 
   abstract stat(out: StatRecord): number;
+
+  /** What descriptors of the same object have in common. */
+  protected get identity(): object {
+    return this;
+  }
+
+  /** Metadata of what has no inode. */
+  changeAttributes(change: AttributeChange): number {
+    return changeAnonymous(this.identity, change);
+  }
 
   truncate(_size: number): number {
     return -Errno.EINVAL;

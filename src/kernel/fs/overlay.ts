@@ -20,6 +20,7 @@ import { addLink } from './memory-inode.js';
 import { MemoryStore } from './memory-store.js';
 import type { OpenFile } from './open-file.js';
 import { openSpecial } from './special-file.js';
+import type { Xattrs } from './xattrs.js';
 
 /** Inode numbers of new objects: beyond those that host file systems give out. */
 const FIRST_NEW_INODE = 1n << 44n;
@@ -95,6 +96,10 @@ export class LowerDirectory extends TreeDirectory {
     return this.object.isChanged;
   }
 
+  override get xattrs(): Xattrs {
+    return this.object.xattrs(this.store);
+  }
+
   override stat(out: StatRecord): number {
     return this.object.stat(out);
   }
@@ -160,14 +165,7 @@ export class LowerDirectory extends TreeDirectory {
 
   override dropLink(): void {
     this.object.own().nlink = 0;
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return this.object.getXattr(name, out);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return this.object.listXattr(out);
+    this.object.dispose();
   }
 }
 
@@ -222,6 +220,10 @@ export class LowerNode extends Inode {
     return this.object.isChanged;
   }
 
+  override get xattrs(): Xattrs {
+    return this.object.xattrs(this.fs.store);
+  }
+
   override stat(out: StatRecord): number {
     return this.object.stat(out);
   }
@@ -260,13 +262,5 @@ export class LowerNode extends Inode {
     if (--this.#names > 0) {
       this.fs.store.giveName();
     }
-  }
-
-  override getXattr(name: string, out: Uint8Array): number {
-    return this.object.getXattr(name, out);
-  }
-
-  override listXattr(out: Uint8Array): number {
-    return this.object.listXattr(out);
   }
 }

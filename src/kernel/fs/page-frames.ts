@@ -28,6 +28,29 @@ export class PageFrames {
     return this.#frames.has(page);
   }
 
+  /** The first page from `first` on that is there; `Infinity` where none is. */
+  nextPresent(first: number): number {
+    if (this.#frames.has(first)) {
+      return first;
+    }
+    let next = Infinity;
+    for (const page of this.#frames.keys()) {
+      if (page > first && page < next) {
+        next = page;
+      }
+    }
+    return next;
+  }
+
+  /** The first page from `first` on that is not there. */
+  nextAbsent(first: number): number {
+    let page = first;
+    while (this.#frames.has(page)) {
+      page++;
+    }
+    return page;
+  }
+
   /** Number of pages from `first` on, at most `limit`, that are all absent, or lie one after the other. */
   runLength(first: number, limit: number): number {
     const frame = this.#frames.get(first);
@@ -73,10 +96,10 @@ export class PageFrames {
     }
   }
 
-  /** Forgets all pages from `first` on; told which. */
-  drop(first: number, dropped: (page: number) => void): void {
+  /** Forgets the pages from `first` to `end`; told which. */
+  drop(first: number, end: number, dropped: (page: number) => void): void {
     for (const [page, frame] of this.#frames) {
-      if (page >= first) {
+      if (page >= first && page < end) {
         this.#frames.delete(page);
         this.memory.decRef({ start: frame, end: frame + PAGE_SIZE });
         dropped(page);

@@ -141,8 +141,12 @@ export class PipeFile extends OpenFile {
   override stat(out: StatRecord): number {
     return (
       this.inode?.stat(out) ??
-      fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#pipe.inode)
+      fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#pipe.inode, this.#pipe)
     );
+  }
+
+  protected override get identity(): object {
+    return this.#pipe;
   }
 
   override describe(): string {

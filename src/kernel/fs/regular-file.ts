@@ -73,11 +73,9 @@ export class RegularFile extends OpenFile {
         return checked(this.position + offset);
       case Whence.END:
         return checked(size + offset);
-      // Every byte counts as data, which lseek(2) allows.
       case Whence.DATA:
-        return offset < 0 || offset >= size ? -Errno.ENXIO : offset;
       case Whence.HOLE:
-        return offset < 0 || offset >= size ? -Errno.ENXIO : size;
+        return offset < 0 || offset >= size ? -Errno.ENXIO : this.#inode.seekData(offset, whence);
       default:
         return -Errno.EINVAL;
     }

@@ -1,6 +1,6 @@
 /** A regular file: contents that can be read, written and mapped, whatever holds them. */
 import { Errno } from '../abi/errno.js';
-import { MAX_FILE_SIZE, O } from '../abi/fcntl.js';
+import { Fallocate, MAX_FILE_SIZE, O, Whence } from '../abi/fcntl.js';
 import type { FileRange } from '../../platform/file-range.js';
 import type { Mappable, MappingObserver } from '../mm/mappable.js';
 import type { Caller } from './caller.js';
@@ -78,8 +78,25 @@ export abstract class RegularInode extends Inode implements Mappable {
     return src.length === 0 ? 0 : this.store(src, offset);
   }
 
-  /** FALLOC_FL_PUNCH_HOLE: the bytes read as zero from now on. */
-  punchHole(_offset: number, _length: number): number {
+  /** SEEK_DATA or SEEK_HOLE from an offset before the end. lseek(2) allows every byte to count as data. */
+  seekData(offset: number, whence: number): number {
+    return whence === Whence.DATA ? offset : this.size;
+  }
+
+  /** fallocate(2). Room is not set aside where the size does not grow. */
+  allocate(mode: number, offset: number, length: number): number {
+    if (mode === (Fallocate.PUNCH_HOLE | Fallocate.KEEP_SIZE)) {
+      return this.punchHole(offset, length);
+    }
+    if (mode & ~Fallocate.KEEP_SIZE) {
+      return -Errno.EOPNOTSUPP;
+    }
+    const grows = mode === 0 && offset + length > this.size;
+    return grows ? this.truncate(offset + length) : 0;
+  }
+
+  /** The bytes read as zero from now on. */
+  protected punchHole(_offset: number, _length: number): number {
     return -Errno.EOPNOTSUPP;
   }
 

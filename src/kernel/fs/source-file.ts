@@ -84,7 +84,7 @@ export class SourceFile extends OpenFile {
   }
 
   override stat(out: StatRecord): number {
-    return fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#inode);
+    return fillAnonymousStat(out, Mode.S_IFIFO | 0o600, PIPE_DEVICE, this.#inode, this);
   }
 
   override describe(): string {

@@ -1,6 +1,7 @@
 /** Extended attributes that are kept in memory, xattr(7). */
 import { Errno } from '../abi/errno.js';
 import type { MemoryStore } from './memory-store.js';
+import type { Xattrs } from './xattrs.js';
 
 /** Flags of setxattr(2). */
 const XATTR_CREATE = 1;
@@ -8,12 +9,12 @@ const XATTR_REPLACE = 2;
 /** What an attribute takes besides its name and value. */
 const ENTRY_BYTES = 256;
 
-export class XattrSet {
+export class XattrSet implements Xattrs {
   readonly #values = new Map<string, Uint8Array>();
+  #isGone = false;
 
   constructor(readonly store: MemoryStore) {}
 
-  /** Length of the value, which is written to `out` unless that is empty. */
   get(name: string, out: Uint8Array): number {
     const value = this.#values.get(name);
     if (value === undefined) {
@@ -29,6 +30,10 @@ export class XattrSet {
   }
 
   set(name: string, value: Uint8Array, flags: number): number {
+    // Nobody would give back what is set after the end.
+    if (this.#isGone) {
+      return -Errno.ENOENT;
+    }
     const before = this.#values.get(name);
     if (before !== undefined && flags & XATTR_CREATE) {
       return -Errno.EEXIST;
@@ -56,7 +61,6 @@ export class XattrSet {
     return 0;
   }
 
-  /** Length of the names, each with a NUL, which are written to `out` unless that is empty. */
   list(out: Uint8Array): number {
     const names = Buffer.from(
       [...this.#values.keys()].map((name) => `${name}\0`).join(''),
@@ -73,6 +77,7 @@ export class XattrSet {
 
   /** The object is gone. */
   dispose(): void {
+    this.#isGone = true;
     for (const name of [...this.#values.keys()]) {
       this.remove(name);
     }

@@ -182,7 +182,7 @@ export abstract class Socket extends OpenFile {
   }
 
   override stat(out: StatRecord): number {
-    return fillAnonymousStat(out, Mode.S_IFSOCK | 0o777, SOCKET_DEVICE, this.inodeNumber);
+    return fillAnonymousStat(out, Mode.S_IFSOCK | 0o777, SOCKET_DEVICE, this.inodeNumber, this);
   }
 
   override describe(): string {

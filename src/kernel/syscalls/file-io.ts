@@ -1,8 +1,10 @@
 /** Reading and writing: read(2), write(2), pread(2), readv(2) and their kin. */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { MAX_RW_COUNT } from '../abi/fcntl.js';
+import { MAX_RW_COUNT, Whence } from '../abi/fcntl.js';
+import { Msg } from '../abi/socket.js';
 import type { OpenFile } from '../fs/open-file.js';
+import { RegularInode } from '../fs/regular-inode.js';
 import { PLAIN } from '../net/message.js';
 import { Socket } from '../net/socket.js';
 import type { Task } from '../task/task.js';
@@ -12,9 +14,13 @@ import { AT_POSITION, readInto, readVector, transferIn, transferOut } from './fi
 import type { SyscallResult, SyscallRow } from './row.js';
 import { readSocket, sendSegments } from './socket-transfer.js';
 
-/** Flags of preadv2(2) that there are; all of them ask for what happens anyway or may be left undone. */
-const RWF_KNOWN = 0x1f;
+/** Flags of preadv2(2). RWF_HIPRI is a hint. */
+const RWF_HIPRI = 1;
+const RWF_DSYNC = 2;
+const RWF_SYNC = 4;
 const RWF_NOWAIT = 8;
+const RWF_APPEND = 0x10;
+const RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
 
 function readableFile(task: Task, fd: number): OpenFile | undefined {
   const file = usableFile(task, fd);
@@ -121,7 +127,13 @@ function sysPwrite(task: Task, args: Registers): SyscallResult {
   return writeBuffer(task, file, args, offset);
 }
 
-function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: number): SyscallResult {
+function vectorCall(
+  task: Task,
+  args: Registers,
+  isWrite: boolean,
+  offset: number,
+  flags = 0,
+): SyscallResult {
   const fd = args.argumentInt(0);
   const file = isWrite ? writableFile(task, fd) : readableFile(task, fd);
   if (file === undefined) {
@@ -135,10 +147,39 @@ function vectorCall(task: Task, args: Registers, isWrite: boolean, offset: numbe
     return segments;
   }
   if (file instanceof Socket) {
-    return isWrite ? sendSegments(task, file, segments, PLAIN) : readSocket(task, file, segments);
+    const request = flags & RWF_NOWAIT ? Msg.DONTWAIT : 0;
+    return isWrite
+      ? sendSegments(task, file, segments, { ...PLAIN, flags: request })
+      : readSocket(task, file, segments, request);
   }
-  const transfer = isWrite ? transferOut : transferIn;
-  return transfer(task, file, segments, offset);
+  const noWait = file.nonBlocking || (flags & RWF_NOWAIT) !== 0;
+  if (!isWrite) {
+    return transferIn(task, file, segments, offset, noWait);
+  }
+  const at = flags & RWF_APPEND ? endOf(file, offset) : offset;
+  const written = transferOut(task, file, segments, at, noWait);
+  return flags & (RWF_DSYNC | RWF_SYNC) ? synced(file, written, flags) : written;
+}
+
+/** What was written is on its way to the disk before the call returns. */
+function synced(file: OpenFile, written: SyscallResult, flags: number): SyscallResult {
+  if (typeof written !== 'number') {
+    return written.then((count) => synced(file, count, flags));
+  }
+  const error = written > 0 && file.seekable ? file.sync((flags & RWF_SYNC) === 0) : 0;
+  return error < 0 ? error : written;
+}
+
+/** RWF_APPEND: where to write in place of `offset`. The position moves only where it would without. */
+function endOf(file: OpenFile, offset: number): number {
+  if (!file.seekable) {
+    return offset;
+  }
+  if (offset === AT_POSITION) {
+    file.seek(0, Whence.END);
+    return AT_POSITION;
+  }
+  return file.inode instanceof RegularInode ? file.inode.size : offset;
 }
 
 function sysReadv(task: Task, args: Registers): SyscallResult {
@@ -166,10 +207,10 @@ function sysPwritev(task: Task, args: Registers): SyscallResult {
 function flaggedVector(task: Task, args: Registers, isWrite: boolean): SyscallResult {
   const flags = args.argumentUint(5);
   const offset = args.argumentLong(3);
-  if (flags & ~RWF_KNOWN || (flags & RWF_NOWAIT && isWrite)) {
-    return -Errno.EOPNOTSUPP;
+  if (offset < AT_POSITION) {
+    return -Errno.EINVAL;
   }
-  return offset < AT_POSITION ? -Errno.EINVAL : vectorCall(task, args, isWrite, offset);
+  return flags & ~RWF_KNOWN ? -Errno.EOPNOTSUPP : vectorCall(task, args, isWrite, offset, flags);
 }
 
 function sysPreadv2(task: Task, args: Registers): SyscallResult {
@@ -233,15 +274,13 @@ export const rows: readonly SyscallRow[] = [
     name: 'preadv2',
     handler: sysPreadv2,
     args: [...POSITIONED_ARGS, 'hex'],
-    support: 'partial',
-    missing: 'RWF_NOWAIT and RWF_HIPRI have no effect',
+    support: 'full',
   },
   {
     number: 328,
     name: 'pwritev2',
     handler: sysPwritev2,
     args: [...POSITIONED_ARGS, 'hex'],
-    support: 'partial',
-    missing: 'RWF_APPEND and RWF_SYNC have no effect',
+    support: 'full',
   },
 ];

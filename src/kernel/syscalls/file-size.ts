@@ -1,7 +1,7 @@
 /** Position, size and durability: lseek(2), truncate(2), fallocate(2), fsync(2), posix_fadvise(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { AccessMode, AT_FDCWD, MAX_FILE_SIZE, Whence } from '../abi/fcntl.js';
+import { AccessMode, AT_FDCWD, Fallocate, MAX_FILE_SIZE, Whence } from '../abi/fcntl.js';
 import { Inotify } from '../abi/inotify.js';
 import type { Dentry } from '../fs/dentry.js';
 import { notifyPlace } from '../fs/inotify/notify.js';
@@ -86,10 +86,10 @@ function modified(dentry: Dentry | undefined, result: number): number {
   return result;
 }
 
-const FALLOC_FL_KEEP_SIZE = 1;
-const FALLOC_FL_PUNCH_HOLE = 2;
+const FALLOC_KNOWN = Object.values(Fallocate).reduce((all, mode) => all | mode, 0);
+/** Modes that let the size grow; those that move what is there do it by themselves. */
+const KEEPS_SIZE = Fallocate.KEEP_SIZE | Fallocate.COLLAPSE_RANGE | Fallocate.INSERT_RANGE;
 
-/** Room is not set aside: only the size grows. */
 function sysFallocate(task: Task, args: Registers): number {
   const [mode, offset, length] = [args.argumentInt(1), args.argumentLong(2), args.argumentLong(3)];
   const file = usableFile(task, args.argumentInt(0));
@@ -99,8 +99,8 @@ function sysFallocate(task: Task, args: Registers): number {
   if (offset < 0 || length <= 0) {
     return -Errno.EINVAL;
   }
-  const punches = mode === (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE);
-  if (!punches && mode & ~FALLOC_FL_KEEP_SIZE) {
+  const keeps = (mode & Fallocate.KEEP_SIZE) !== 0;
+  if (mode & ~FALLOC_KNOWN || (mode & Fallocate.PUNCH_HOLE && !keeps)) {
     return -Errno.EOPNOTSUPP;
   }
   const { inode } = file;
@@ -110,15 +110,10 @@ function sysFallocate(task: Task, args: Registers): number {
   if (offset + length > MAX_FILE_SIZE) {
     return -Errno.EFBIG;
   }
-  if (punches) {
-    return modified(file.location?.dentry, inode.punchHole(offset, length));
-  }
-  const grows = (mode & FALLOC_FL_KEEP_SIZE) === 0 && offset + length > inode.size;
-  const error = grows ? checkNewSize(task, inode, offset + length) : 0;
-  if (error < 0) {
-    return error;
-  }
-  return modified(file.location?.dentry, grows ? file.truncate(offset + length) : 0);
+  const end = mode & Fallocate.INSERT_RANGE ? inode.size + length : offset + length;
+  const grows = (mode & KEEPS_SIZE) === 0 || (mode & Fallocate.INSERT_RANGE) !== 0;
+  const error = grows ? checkNewSize(task, inode, end) : 0;
+  return error < 0 ? error : modified(file.location?.dentry, inode.allocate(mode, offset, length));
 }
 
 function sync(task: Task, args: Registers, dataOnly: boolean): number {
@@ -182,7 +177,8 @@ export const rows: readonly SyscallRow[] = [
     handler: sysFallocate,
     args: ['fd', 'hex', 'long', 'long'],
     support: 'partial',
-    missing: 'room is not set aside; holes keep their pages, and only files in memory have them',
+    missing:
+      'room is not set aside in memory, and moves of what is in a file are only for bound folders',
   },
   { number: 74, name: 'fsync', handler: sysFsync, args: ['fd'], support: 'full' },
   { number: 75, name: 'fdatasync', handler: sysFdatasync, args: ['fd'], support: 'full' },

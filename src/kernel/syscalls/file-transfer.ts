@@ -148,12 +148,13 @@ export function transferIn(
   file: OpenFile,
   segments: readonly Segment[],
   offset: number,
+  noWait = file.nonBlocking,
 ): SyscallResult {
   if (lengthOf(segments) > SLICE) {
-    return readSlices(task, file, segments, offset);
+    return readSlices(task, file, segments, offset, noWait);
   }
   const count = readSegments(task, file, segments, offset);
-  if (count !== -Errno.EAGAIN || file.nonBlocking) {
+  if (count !== -Errno.EAGAIN || noWait) {
     return count;
   }
   return readLater(task, file, segments, offset);
@@ -165,10 +166,11 @@ function readSlices(
   file: OpenFile,
   segments: readonly Segment[],
   offset: number,
+  noWait: boolean,
 ): SyscallResult {
   return moveSlices(task, file, segments, (slice, done) =>
     done === 0
-      ? transferIn(task, file, slice, offset)
+      ? transferIn(task, file, slice, offset, noWait)
       : readSegments(task, file, slice, offset === AT_POSITION ? AT_POSITION : offset + done),
   );
 }
@@ -202,12 +204,13 @@ export function transferOut(
   file: OpenFile,
   segments: readonly Segment[],
   offset: number,
+  noWait = file.nonBlocking,
 ): SyscallResult {
   if (lengthOf(segments) > SLICE) {
-    return writeSlices(task, file, segments, offset);
+    return writeSlices(task, file, segments, offset, noWait);
   }
   const { done, error } = writeSegments(task, file, segments, offset, 0);
-  if (error === -Errno.EAGAIN && !file.nonBlocking) {
+  if (error === -Errno.EAGAIN && !noWait) {
     return writeLater(task, file, segments, offset, done);
   }
   return finishWrite(task, done, error);
@@ -218,9 +221,10 @@ function writeSlices(
   file: OpenFile,
   segments: readonly Segment[],
   offset: number,
+  noWait: boolean,
 ): SyscallResult {
   return moveSlices(task, file, segments, (slice, done) =>
-    transferOut(task, file, slice, offset === AT_POSITION ? AT_POSITION : offset + done),
+    transferOut(task, file, slice, offset === AT_POSITION ? AT_POSITION : offset + done, noWait),
   );
 }
 

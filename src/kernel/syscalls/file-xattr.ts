@@ -1,4 +1,4 @@
-/** Extended attributes, xattr(7): those that host files have can be read, those of files in memory changed. */
+/** Extended attributes, xattr(7): any can be read, those of users changed. */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { AccessMode, At, AT_FDCWD } from '../abi/fcntl.js';
@@ -8,6 +8,7 @@ import { notifyPlace } from '../fs/inotify/notify.js';
 import type { Mount } from '../fs/mount.js';
 import { Walk } from '../fs/path-walk.js';
 import { mayAccess } from '../fs/permission.js';
+import { EMPTY_XATTRS, type Xattrs } from '../fs/xattrs.js';
 import type { Task } from '../task/task.js';
 import { usableFile } from './file-descriptor-argument.js';
 import { inodeOfPath } from './path-argument.js';
@@ -18,14 +19,19 @@ const NAME_MAX = 255;
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX */
 const SIZE_MAX = 65536;
 
-type Source = (task: Task, args: Registers) => Inode | number;
+type Source = (task: Task, args: Registers) => Xattrs | number;
 
-const atPath: Source = (task, args) => inodeOfPath(task, AT_FDCWD, args.argument(0), Walk.Follow);
-const atLink: Source = (task, args) => inodeOfPath(task, AT_FDCWD, args.argument(0), 0);
+const atPath: Source = (task, args) => xattrsOf(task, args.argument(0), Walk.Follow);
+const atLink: Source = (task, args) => xattrsOf(task, args.argument(0), 0);
 const atDescriptor: Source = (task, args) => {
   const file = usableFile(task, args.argumentInt(0));
-  return file === undefined ? -Errno.EBADF : (file.inode ?? -Errno.EOPNOTSUPP);
+  return file === undefined ? -Errno.EBADF : (file.inode?.xattrs ?? EMPTY_XATTRS);
 };
+
+function xattrsOf(task: Task, address: number, follow: number): Xattrs | number {
+  const inode = inodeOfPath(task, AT_FDCWD, address, follow);
+  return typeof inode === 'number' ? inode : inode.xattrs;
+}
 
 const buffer = new Uint8Array(SIZE_MAX);
 
@@ -58,19 +64,19 @@ function getxattr(source: Source) {
     if (typeof name === 'number') {
       return name;
     }
-    const inode = source(task, args);
-    return typeof inode === 'number'
-      ? inode
-      : give(task, args.argument(2), args.argument(3), (out) => inode.getXattr(name, out));
+    const xattrs = source(task, args);
+    return typeof xattrs === 'number'
+      ? xattrs
+      : give(task, args.argument(2), args.argument(3), (out) => xattrs.get(name, out));
   };
 }
 
 function listxattr(source: Source) {
   return (task: Task, args: Registers): number => {
-    const inode = source(task, args);
-    return typeof inode === 'number'
-      ? inode
-      : give(task, args.argument(1), args.argument(2), (out) => inode.listXattr(out));
+    const xattrs = source(task, args);
+    return typeof xattrs === 'number'
+      ? xattrs
+      : give(task, args.argument(1), args.argument(2), (out) => xattrs.list(out));
   };
 }
 
@@ -126,14 +132,14 @@ function setxattr(subjectFor: SubjectSource) {
     }
     const copy = value.slice();
     return change(task, args, subjectFor(task, args), (inode, name) =>
-      inode.setXattr(name, copy, flags),
+      inode.xattrs.set(name, copy, flags),
     );
   };
 }
 
 function removexattr(subjectFor: SubjectSource) {
   return (task: Task, args: Registers): number =>
-    change(task, args, subjectFor(task, args), (inode, name) => inode.removeXattr(name));
+    change(task, args, subjectFor(task, args), (inode, name) => inode.xattrs.remove(name));
 }
 
 type SubjectSource = (task: Task, args: Registers) => Subject | number;
@@ -143,8 +149,7 @@ const subjectAtLink: SubjectSource = (task, args) =>
   subjectAt(task, AT_FDCWD, args.argument(0), At.SYMLINK_NOFOLLOW);
 const subjectAtDescriptor: SubjectSource = (task, args) => subjectOf(task, args.argumentInt(0));
 
-const ROOT_ONLY_IN_MEMORY =
-  "attributes of what lies on the host, and namespaces other than 'user.', cannot be changed";
+const USER_ONLY = "namespaces other than 'user.' cannot be changed";
 const GET_ARGS = ['path', 'path', 'pointer', 'size'] as const;
 const LIST_ARGS = ['path', 'pointer', 'size'] as const;
 
@@ -185,7 +190,7 @@ export const rows: readonly SyscallRow[] = [
     handler: setxattr(source),
     args: [source === subjectAtDescriptor ? 'fd' : 'path', 'path', 'buffer-in', 'size', 'int'],
     support: 'partial',
-    missing: ROOT_ONLY_IN_MEMORY,
+    missing: USER_ONLY,
   })),
   ...(
     [
@@ -199,6 +204,6 @@ export const rows: readonly SyscallRow[] = [
     handler: removexattr(source),
     args: [source === subjectAtDescriptor ? 'fd' : 'path', 'path'],
     support: 'partial',
-    missing: ROOT_ONLY_IN_MEMORY,
+    missing: USER_ONLY,
   })),
 ];

@@ -6,8 +6,7 @@ import { Mode } from '../abi/stat.js';
 import type { Inode } from '../fs/inode.js';
 import { isGroupMember, isOwner } from '../fs/permission.js';
 import type { Task } from '../task/task.js';
-import { usableFile } from './file-descriptor-argument.js';
-import { apply, type Subject, subjectAt, subjectOf } from './path-subject.js';
+import { apply, changeNameless, type Subject, subjectAt, subjectOf } from './path-subject.js';
 import type { SyscallRow } from './row.js';
 
 const PERMISSIONS = 0o7777;
@@ -63,17 +62,10 @@ function sysChmod(task: Task, args: Registers): number {
   return chmod(task, subjectAt(task, AT_FDCWD, args.argument(0), 0), args.argumentUint(1));
 }
 
-/** A pipe, a socket, the host's terminal: its metadata can be set, and nobody looks at them. */
-function hasNoInode(task: Task, fd: number): boolean {
-  const file = usableFile(task, fd);
-  return file !== undefined && file.inode === undefined;
-}
-
 function sysFchmod(task: Task, args: Registers): number {
-  if (hasNoInode(task, args.argumentInt(0))) {
-    return 0;
-  }
-  return chmod(task, subjectOf(task, args.argumentInt(0)), args.argumentUint(1));
+  const mode = args.argumentUint(1) & PERMISSIONS;
+  const changed = changeNameless(task, args.argumentInt(0), { mode });
+  return changed ?? chmod(task, subjectOf(task, args.argumentInt(0)), mode);
 }
 
 function sysFchmodat(task: Task, args: Registers): number {
@@ -104,11 +96,13 @@ function sysLchown(task: Task, args: Registers): number {
 }
 
 function sysFchown(task: Task, args: Registers): number {
-  if (hasNoInode(task, args.argumentInt(0))) {
-    return 0;
-  }
-  const subject = subjectOf(task, args.argumentInt(0));
-  return chown(task, subject, args.argumentUint(1), args.argumentUint(2));
+  const [fd, uid, gid] = [args.argumentInt(0), args.argumentUint(1), args.argumentUint(2)];
+  const changed = changeNameless(task, fd, {
+    ...(uid === KEEP_ID ? {} : { uid }),
+    ...(gid === KEEP_ID ? {} : { gid }),
+  });
+  const subject = subjectOf(task, fd);
+  return changed ?? chown(task, subject, uid, gid);
 }
 
 function sysFchownat(task: Task, args: Registers): number {

@@ -48,8 +48,17 @@ export function subjectOf(task: Task, fd: number, pathsToo = false): Subject | n
   if (file === undefined) {
     return -Errno.EBADF;
   }
-  // What has no inode of ours, such as a pipe, has no metadata to keep.
   return file.inode === undefined ? -Errno.EPERM : { inode: file.inode, location: file.location };
+}
+
+/** A pipe, a socket, the host's terminal: undefined where the descriptor is of something else. */
+export function changeNameless(
+  task: Task,
+  fd: number,
+  change: AttributeChange,
+): number | undefined {
+  const file = usableFile(task, fd);
+  return file?.inode === undefined ? file?.changeAttributes(change) : undefined;
 }
 
 export function apply({ inode, location }: Subject, change: AttributeChange): number {

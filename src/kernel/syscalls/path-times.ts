@@ -3,11 +3,12 @@ import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { AccessMode, At, AT_FDCWD } from '../abi/fcntl.js';
 import type { Timespec } from '../abi/stat.js';
+import type { AttributeChange } from '../fs/inode.js';
 import { isOwner, mayAccess } from '../fs/permission.js';
 import { now } from '../fs/time-stamp.js';
 import type { Task } from '../task/task.js';
 import { readLong } from '../time/timespec.js';
-import { apply, type Subject, subjectAt, subjectOf } from './path-subject.js';
+import { apply, changeNameless, type Subject, subjectAt, subjectOf } from './path-subject.js';
 import type { SyscallRow } from './row.js';
 
 const UTIME_NOW = 0x3fffffff;
@@ -75,10 +76,14 @@ function setTimes(task: Task, subject: Subject | number, times: Times | number):
       return isNow ? -Errno.EACCES : -Errno.EPERM;
     }
   }
-  return apply(subject, {
+  return apply(subject, changeOf(times));
+}
+
+function changeOf({ atime, mtime }: Times): AttributeChange {
+  return {
     ...(atime === undefined ? {} : { atime }),
     ...(mtime === undefined ? {} : { mtime }),
-  });
+  };
 }
 
 function sysUtimensat(task: Task, args: Registers): number {
@@ -88,11 +93,12 @@ function sysUtimensat(task: Task, args: Registers): number {
   }
   const times = readTimes(task, args.argument(2));
   const [dirfd, address] = [args.argumentInt(0), args.argument(1)];
-  const subject =
-    address === 0 && dirfd !== AT_FDCWD
-      ? subjectOf(task, dirfd)
-      : subjectAt(task, dirfd, address, flags);
-  return setTimes(task, subject, times);
+  if (address !== 0 || dirfd === AT_FDCWD) {
+    return setTimes(task, subjectAt(task, dirfd, address, flags), times);
+  }
+  const changed =
+    typeof times === 'number' ? undefined : changeNameless(task, dirfd, changeOf(times));
+  return changed ?? setTimes(task, subjectOf(task, dirfd), times);
 }
 
 /** Times of `size` bytes each: a whole second, or one with microseconds. */

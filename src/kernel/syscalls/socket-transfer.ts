@@ -78,8 +78,9 @@ export function readSocket(
   task: Task,
   socket: Socket,
   segments: readonly Segment[],
+  flags = 0,
 ): SyscallResult {
-  const into = new Incoming(0);
+  const into = new Incoming(flags);
   const finish = (count: number): number => {
     for (const file of into.rights) file.decRef();
     return count;

@@ -10,6 +10,8 @@ import {
   STATX_MNT_ID,
   STATX_RESERVED,
 } from '../abi/stat.js';
+import { FsMagic } from '../abi/statfs.js';
+import { emptyStatfs } from '../fs/file-system.js';
 import type { Inode } from '../fs/inode.js';
 import { Walk } from '../fs/path-walk.js';
 import { mayAccessAs } from '../fs/permission.js';
@@ -201,8 +203,20 @@ function giveStatfs(task: Task, inode: Inode, address: number): number {
   if (error < 0) {
     return error;
   }
+  return copyStatfs(task, address);
+}
+
+function copyStatfs(task: Task, address: number): number {
   return task.mm.copyOut(address, statfsBytes) < STATFS_SIZE ? -Errno.EFAULT : 0;
 }
+
+/** The file systems that nothing is mounted from. */
+const NAMELESS_MAGIC: ReadonlyMap<number, number> = new Map([
+  [Mode.S_IFIFO, FsMagic.Pipefs],
+  [Mode.S_IFSOCK, FsMagic.Sockfs],
+  [Mode.S_IFCHR, FsMagic.Devpts],
+  [Mode.S_IFREG, FsMagic.Tmpfs],
+]);
 
 function sysStatfs(task: Task, args: Registers): number {
   const walk = walkArgument(task, AT_FDCWD, args.argument(0), Walk.Follow);
@@ -214,7 +228,13 @@ function sysFstatfs(task: Task, args: Registers): number {
   if (file === undefined) {
     return -Errno.EBADF;
   }
-  return file.inode === undefined ? -Errno.ENOSYS : giveStatfs(task, file.inode, args.argument(1));
+  if (file.inode?.fs !== undefined) {
+    return giveStatfs(task, file.inode, args.argument(1));
+  }
+  file.stat(scratchRecord);
+  const magic = NAMELESS_MAGIC.get(scratchRecord.mode & Mode.S_IFMT) ?? FsMagic.AnonInode;
+  emptyStatfs(magic, statfsBytes);
+  return copyStatfs(task, args.argument(1));
 }
 
 export const rows: readonly SyscallRow[] = [
@@ -276,7 +296,6 @@ export const rows: readonly SyscallRow[] = [
     name: 'fstatfs',
     handler: sysFstatfs,
     args: ['fd', 'pointer'],
-    support: 'partial',
-    missing: 'descriptors without a place, such as pipes',
+    support: 'full',
   },
 ];

@@ -29,7 +29,7 @@ export abstract class AnonymousFile extends OpenFile {
   }
 
   override stat(out: StatRecord): number {
-    return fillAnonymousStat(out, PERMISSIONS, ANONYMOUS_DEVICE, SHARED_INODE);
+    return fillAnonymousStat(out, PERMISSIONS, ANONYMOUS_DEVICE, SHARED_INODE, this);
   }
 
   /** lseek(2) has no effect and no error here. */
