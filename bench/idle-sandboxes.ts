@@ -1,5 +1,5 @@
 /**
- * Prints what each of some sandboxes holds beyond the first ones of the process, in MiB: in each a program sleeps. It
+ * idle-sandboxes.ts WAY COUNT: prints what each of some sandboxes holds beyond the first ones of the process, in MiB: in each a program sleeps. It
  * is what the process holds, a page that is mapped twice counted once; its page tables; and what the host's kernel has
  * for the virtual machines, which only shows in its totals, with whatever else happens on the host.
  */
@@ -7,8 +7,10 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Sandbox } from '../src/sandbox.js';
+import { SANDBOX_WAYS, sandboxOptions } from './ways.js';
 
-const COUNT = 20;
+const way = SANDBOX_WAYS.find((candidate) => candidate === process.argv[2]) ?? 'kvm';
+const COUNT = Number(process.argv[3]);
 /** The first ones make room that later ones find. */
 const BEFORE = 2;
 /** Milliseconds until a program sleeps. */
@@ -37,7 +39,7 @@ const sandboxes: Sandbox[] = [];
 
 async function open(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
-    const sandbox = await Sandbox.create({ platform: 'kvm' });
+    const sandbox = await Sandbox.create(sandboxOptions(way));
     sandboxes.push(sandbox);
     await sandbox.start('/bin/sleep', ['1000'], { stdout: 'ignore', stderr: 'ignore' });
   }

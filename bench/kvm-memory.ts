@@ -128,8 +128,6 @@ const ACTIONS: readonly Action[] = [
 function open(action: Action, samples: number): Sampler {
   const bench = new Bench(action.size ?? PAGE);
   return {
-    name: action.name,
-    unit: 'µs',
     sample() {
       const times: number[] = [];
       for (let i = 0; i < samples; i++) {
@@ -151,6 +149,7 @@ function open(action: Action, samples: number): Sampler {
 export const memoryRows = (samples: number): readonly Row[] =>
   ACTIONS.map((action) => ({
     name: action.name,
-    needsKvm: true,
+    unit: 'µs',
+    needs: ['kvm'],
     open: () => open(action, samples),
   }));

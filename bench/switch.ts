@@ -71,20 +71,24 @@ async function sampleAsync(guest: Guest, batch: number): Promise<number> {
   return ((performance.now() - start) * 1000) / batch;
 }
 
+/** What is switched to, and how. */
+interface Trip {
+  readonly name: string;
+  readonly platform: () => Platform;
+  readonly sample: (guest: Guest, batch: number) => number | Promise<number>;
+  readonly code?: Uint8Array;
+}
+
 function open(
-  name: string,
-  platform: Platform,
+  { platform, sample, code = LOOP_CODE }: Trip,
   samples: number,
-  sample: (guest: Guest) => number | Promise<number>,
-  code = LOOP_CODE,
+  batch: number,
 ): Sampler {
-  const guest = createGuest(platform, code);
+  const guest = createGuest(platform(), code);
   return {
-    name,
-    unit: 'µs',
     async sample() {
       const times: number[] = [];
-      for (let i = 0; i < samples; i++) times.push(await sample(guest));
+      for (let i = 0; i < samples; i++) times.push(await sample(guest, batch));
       return times;
     },
     close() {
@@ -96,56 +100,34 @@ function open(
 }
 
 /** `samples` at a time, each the mean of `batch` switches. */
-export const kvmSwitchRows = (samples: number, batch: number): readonly Row[] => [
-  {
-    name: 'kvm.switchSync',
-    needsKvm: true,
-    open: () => open('kvm.switchSync', leaving(), samples, (guest) => sampleSync(guest, batch)),
-  },
-  {
-    name: 'kvm.switch',
-    needsKvm: true,
-    open: () => open('kvm.switch', leaving(), samples, (guest) => sampleAsync(guest, batch)),
-  },
-];
+const rows =
+  (need: 'kvm' | 'ptrace', trips: readonly Trip[]) =>
+  (samples: number, batch: number): readonly Row[] =>
+    trips.map((trip) => ({
+      name: trip.name,
+      unit: 'µs',
+      needs: [need],
+      open: () => open(trip, samples, batch),
+    }));
 
 const leaving = (): Platform => createKvmPlatform({ exitless: 'off' });
 
+export const kvmSwitchRows = rows('kvm', [
+  { name: 'kvm.switchSync', platform: leaving, sample: sampleSync },
+  { name: 'kvm.switch', platform: leaving, sample: sampleAsync },
+]);
+
+const staying = (): Platform => createKvmPlatform({ exitless: 'auto' });
+
 /** Calls answered in the doorway: entered by a jump, by `syscall`, and with `switch` by a jump. */
-export const exitlessRows = (samples: number, batch: number): readonly Row[] =>
-  (
-    [
-      ['kvm.exitless', sampleSync, JUMP_CODE],
-      ['kvm.exitless.syscall', sampleSync, LOOP_CODE],
-      ['kvm.exitless.switch', sampleAsync, JUMP_CODE],
-    ] as const
-  ).map(([name, sample, code]) => ({
-    name,
-    needsKvm: true,
-    open: () =>
-      open(
-        name,
-        createKvmPlatform({ exitless: 'auto' }),
-        samples,
-        (guest) => sample(guest, batch),
-        code,
-      ),
-  }));
+export const exitlessRows = rows('kvm', [
+  { name: 'kvm.exitless', platform: staying, sample: sampleSync, code: JUMP_CODE },
+  { name: 'kvm.exitless.syscall', platform: staying, sample: sampleSync },
+  { name: 'kvm.exitless.switch', platform: staying, sample: sampleAsync, code: JUMP_CODE },
+]);
 
 /** `switchSync` and `switch` on ptrace. */
-export const ptraceSwitchRows = (samples: number, batch: number): readonly Row[] => [
-  {
-    name: 'ptrace.switch',
-    needsKvm: false,
-    open: () =>
-      open('ptrace.switch', createPtracePlatform(), samples, (guest) => sampleSync(guest, batch)),
-  },
-  {
-    name: 'ptrace.switch.async',
-    needsKvm: false,
-    open: () =>
-      open('ptrace.switch.async', createPtracePlatform(), samples, (guest) =>
-        sampleAsync(guest, batch),
-      ),
-  },
-];
+export const ptraceSwitchRows = rows('ptrace', [
+  { name: 'ptrace.switch', platform: createPtracePlatform, sample: sampleSync },
+  { name: 'ptrace.switch.async', platform: createPtracePlatform, sample: sampleAsync },
+]);

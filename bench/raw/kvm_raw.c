@@ -6,18 +6,14 @@
  * With "exitless" behind the device, the floor under calls that do not leave: the same doorway and mailbox, a
  * thread that does KVM_RUN, and this one, which spins and answers. The guest enters the doorway by a jump,
  * with "exitless-syscall" by `syscall`.
- *
- * For each line "SAMPLES BATCH" on standard input it prints a line of SAMPLES numbers: the nanoseconds that
- * BATCH system calls took.
+ * See samples.h for how it is asked.
  */
 #include <errno.h>
 #include <immintrin.h>
 #include <linux/kvm.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../native/exchange.h"
@@ -26,6 +22,7 @@
 #include "../../native/page_table.h"
 #include "../../native/self_test.h"
 #include "../../native/vcpu.h"
+#include "../samples.h"
 
 #define CODE_ADDRESS 0x10000
 
@@ -68,12 +65,6 @@ static void check(int status, const char *stage) {
     return;
   fprintf(stderr, "kvm_raw: %s: %s\n", stage, strerror(-status));
   exit(1);
-}
-
-static uint64_t nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* Everything once by the product's own run loop: from then on the vCPU stands at the doorway's exit. */
@@ -148,31 +139,35 @@ static void start_guest(void) {
   check(-pthread_create(&thread, NULL, run_guest, NULL), "thread");
 }
 
-static void sample(unsigned batch, bool exitless) {
-  if (exitless && !atomic_exchange(&sampling, true))
-    exchange_once();
+static uint64_t take_leaving(unsigned batch) {
   uint64_t start = nanoseconds();
   for (unsigned i = 0; i < batch; i++)
-    exitless ? exchange_once() : switch_once();
-  printf("%llu ", (unsigned long long)(nanoseconds() - start));
-  if (!exitless && !left_by_system_call())
+    switch_once();
+  uint64_t time = nanoseconds() - start;
+  if (!left_by_system_call())
     check(-EIO, "the guest left by something else than a system call");
+  return time;
+}
+
+/* The guest rests until the first exchange and behind the last: nobody answers it between samples. */
+static uint64_t take_exitless(unsigned batch) {
+  atomic_store(&sampling, true);
+  exchange_once();
+  uint64_t start = nanoseconds();
+  for (unsigned i = 0; i < batch; i++)
+    exchange_once();
+  uint64_t time = nanoseconds() - start;
+  atomic_store(&sampling, false);
+  return time;
 }
 
 int main(int argc, char **argv) {
-  unsigned samples, batch;
   const char *way = argc > 2 ? argv[2] : "";
   bool jump = strcmp(way, "exitless") == 0, exitless = jump || strcmp(way, "exitless-syscall") == 0;
   prepare(argc > 1 ? argv[1] : "/dev/kvm", jump ? jump_code : loop_code,
           jump ? sizeof(jump_code) : sizeof(loop_code));
   if (exitless)
     start_guest();
-  while (scanf("%u %u", &samples, &batch) == 2) {
-    for (unsigned i = 0; i < samples; i++)
-      sample(batch, exitless);
-    atomic_store(&sampling, false);
-    printf("\n");
-    fflush(stdout);
-  }
+  give_samples(exitless ? take_exitless : take_leaving);
   return 0;
 }

@@ -2,15 +2,12 @@
  * The floor under a sandbox that uses ptrace: a child makes system calls, its tracer catches each by
  * PTRACE_SYSEMU, reads the registers, writes them and goes on (ptrace(2)), and does nothing else.
  *
- * ptrace_raw one-core|two-cores: tracer and child bound to one processor, or to one each. For each line
- * "SAMPLES BATCH" on standard input it prints a line of SAMPLES numbers: the nanoseconds that BATCH calls
- * took.
+ * ptrace_raw one-core|two-cores: tracer and child bound to one processor, or to one each. See samples.h for
+ * how it is asked.
  */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,8 +15,9 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../samples.h"
 
 static pid_t child;
 
@@ -28,12 +26,6 @@ static void check(long status, const char *stage) {
     return;
   fprintf(stderr, "ptrace_raw: %s: %s\n", stage, strerror(errno));
   exit(1);
-}
-
-static uint64_t nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static void bind_to(int processor) {
@@ -74,6 +66,13 @@ static void switch_once(void) {
   check(ptrace(PTRACE_SETREGS, child, NULL, &registers), "PTRACE_SETREGS");
 }
 
+static uint64_t take(unsigned batch) {
+  uint64_t start = nanoseconds();
+  for (unsigned i = 0; i < batch; i++)
+    switch_once();
+  return nanoseconds() - start;
+}
+
 int main(int argc, char **argv) {
   int two = argc > 1 && strcmp(argv[1], "two-cores") == 0;
   bind_to(0);
@@ -82,16 +81,6 @@ int main(int argc, char **argv) {
     be_child(two ? 1 : 0);
   wait_for_stop();
   check(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_EXITKILL), "PTRACE_SETOPTIONS");
-  unsigned samples, batch;
-  while (scanf("%u %u", &samples, &batch) == 2) {
-    for (unsigned i = 0; i < samples; i++) {
-      uint64_t start = nanoseconds();
-      for (unsigned j = 0; j < batch; j++)
-        switch_once();
-      printf("%llu ", (unsigned long long)(nanoseconds() - start));
-    }
-    printf("\n");
-    fflush(stdout);
-  }
+  give_samples(take);
   return 0;
 }
