@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 namespace host_files {
 
@@ -92,26 +93,44 @@ int WalkPath(int root, const char *path) {
 
 } // namespace
 
-int OpenPath(int root, const char *path) {
-  if (has_openat2.load(std::memory_order_relaxed)) {
-    struct open_how how = {};
-    how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-    // O_PATH|O_NOFOLLOW gives the link itself where the last component is one, RESOLVE_NO_SYMLINKS or not.
-    how.resolve = kResolve;
-    for (int attempt = 0; attempt < kRaceRetries; attempt++) {
-      long fd = syscall(SYS_openat2, root, *path == '\0' ? "." : path, &how, sizeof how);
-      if (fd >= 0)
-        return static_cast<int>(fd);
-      if (errno != EAGAIN)
-        break;
-    }
-    // EPERM is what a seccomp filter that does not know the call answers.
-    if (errno != ENOSYS && errno != EPERM)
-      return -errno;
-    if (errno == ENOSYS)
-      has_openat2.store(false, std::memory_order_relaxed);
+namespace {
+
+// openat2(2) beneath `root`: a descriptor or -errno; nothing where the host does not let us have the call.
+std::optional<int> OpenResolved(int root, const char *path, uint64_t flags) {
+  if (!has_openat2.load(std::memory_order_relaxed))
+    return std::nullopt;
+  struct open_how how = {};
+  how.flags = flags | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = kResolve;
+  for (int attempt = 0; attempt < kRaceRetries; attempt++) {
+    long fd = syscall(SYS_openat2, root, *path == '\0' ? "." : path, &how, sizeof how);
+    if (fd >= 0)
+      return static_cast<int>(fd);
+    if (errno != EAGAIN)
+      break;
   }
-  return WalkPath(root, path);
+  // EPERM is what a seccomp filter that does not know the call answers.
+  if (errno != ENOSYS && errno != EPERM)
+    return -errno;
+  if (errno == ENOSYS)
+    has_openat2.store(false, std::memory_order_relaxed);
+  return std::nullopt;
+}
+
+} // namespace
+
+int OpenPath(int root, const char *path) {
+  // O_PATH|O_NOFOLLOW gives the link itself where the last component is one, RESOLVE_NO_SYMLINKS or not.
+  std::optional<int> fd = OpenResolved(root, path, O_PATH);
+  return fd ? *fd : WalkPath(root, path);
+}
+
+static int OpenDirectory(int root, const char *path) {
+  std::optional<int> fd = OpenResolved(root, path, O_RDONLY | O_DIRECTORY);
+  if (fd)
+    return *fd;
+  Descriptor found(WalkPath(root, path));
+  return found.failed() ? found.get() : Reopen(found.get(), O_RDONLY | O_DIRECTORY);
 }
 
 int Reopen(int path_fd, int flags) {
@@ -160,6 +179,12 @@ Napi::Value OpenBeneath(const Napi::CallbackInfo &info) {
   if (!S_ISREG(mode) && !S_ISDIR(mode))
     return Result(info, -ENXIO);
   return Result(info, Reopen(found.get(), IntArgument(info[2])));
+}
+
+// (root, path): opens a directory for getdents, and nothing else.
+Napi::Value OpenDirectoryBeneath(const Napi::CallbackInfo &info) {
+  Path path(info[1]);
+  return Result(info, path.error() ? path.error() : OpenDirectory(IntArgument(info[0]), path.bytes()));
 }
 
 // (root, path, stat)
@@ -215,6 +240,7 @@ void InitHostPaths(Napi::Env env, Napi::Object exports) {
   using namespace host_files;
   exports["openRoot"] = Napi::Function::New(env, OpenRoot);
   exports["openBeneath"] = Napi::Function::New(env, OpenBeneath);
+  exports["openDirectoryBeneath"] = Napi::Function::New(env, OpenDirectoryBeneath);
   exports["statBeneath"] = Napi::Function::New(env, StatBeneath);
   exports["statFd"] = Napi::Function::New(env, StatFd);
   exports["readlinkBeneath"] = Napi::Function::New(env, ReadlinkBeneath);

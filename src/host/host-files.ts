@@ -10,6 +10,8 @@ interface HostFiles {
   openRoot(path: string): number;
   /** Opens a regular file or a directory; -ENXIO for others, -ELOOP for a link. Fills `stat` (struct statx). */
   openBeneath(root: number, path: string, flags: number, stat: Uint8Array): number;
+  /** Opens a directory for `getdents`; -ENOTDIR or -ELOOP for others. */
+  openDirectoryBeneath(root: number, path: string): number;
   /** Fills `stat`, 256 bytes, with struct statx of what is there, a link itself included. */
   statBeneath(root: number, path: string, stat: Uint8Array): number;
   statFd(fd: number, stat: Uint8Array): number;

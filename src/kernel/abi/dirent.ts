@@ -23,9 +23,12 @@ export interface Dirent {
   readonly name: string;
 }
 
+/** Where records come one by one. The host's mostly come all at once, in a buffer of their length. */
+const MIN_GROWN = 1024;
+
 /** Records of struct linux_dirent64 in a buffer that grows. `d_off` is the offset of the next record. */
 export class DirentList {
-  #bytes = Buffer.alloc(1024);
+  #bytes = Buffer.alloc(0);
   #length = 0;
 
   get bytes(): Uint8Array {
@@ -34,7 +37,7 @@ export class DirentList {
 
   append(inode: bigint, type: number, name: string): void {
     const length = direntLength(name.length);
-    this.#reserve(length);
+    this.#reserve(length, MIN_GROWN);
     const at = this.#length;
     const bytes = this.#bytes;
     bytes.fill(0, at, at + length);
@@ -48,7 +51,7 @@ export class DirentList {
 
   /** Appends records as the host gave them. */
   appendRecords(records: Uint8Array): void {
-    this.#reserve(records.length);
+    this.#reserve(records.length, 0);
     this.#bytes.set(records, this.#length);
     let at = this.#length;
     this.#length += records.length;
@@ -60,9 +63,10 @@ export class DirentList {
     }
   }
 
-  #reserve(length: number): void {
+  /** Room for `length` more; in at least `least` bytes where there is not enough. */
+  #reserve(length: number, least: number): void {
     if (this.#length + length > this.#bytes.length) {
-      const grown = Buffer.alloc(Math.max(this.#bytes.length * 2, this.#length + length));
+      const grown = Buffer.alloc(Math.max(least, this.#bytes.length * 2, this.#length + length));
       grown.set(this.bytes);
       this.#bytes = grown;
     }
@@ -87,6 +91,9 @@ export function* readDirents(bytes: Uint8Array): Generator<Dirent> {
 
 /** Length of as many whole records from `offset` on as `limit` bytes hold; 0 where not even one fits. */
 export function wholeRecords(bytes: Uint8Array, offset: number, limit: number): number {
+  if (bytes.length - offset <= limit) {
+    return bytes.length - offset;
+  }
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let end = offset;
   while (end < view.length) {

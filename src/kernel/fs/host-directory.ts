@@ -60,15 +60,11 @@ export class HostDirectory extends Inode implements HostBacked {
   }
 
   override readDirectory(): Uint8Array | number {
-    const parts = this.fs.host.readDirectory(this.object.path);
-    if (typeof parts === 'number') {
-      return parts;
-    }
     const list = new DirentList();
-    for (const part of parts) {
+    const error = this.fs.host.readDirectory(this.object.path, (part) => {
       list.appendRecords(part);
-    }
-    return list.bytes;
+    });
+    return error < 0 ? error : list.bytes;
   }
 
   override isEmpty(): boolean | number {

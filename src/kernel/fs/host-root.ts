@@ -5,8 +5,8 @@ import { StatRecord } from '../abi/stat.js';
 import { hostDescriptors } from './host-descriptors.js';
 import { lookupEpoch } from './lookup-epoch.js';
 
-const READ_SIZE = 32768;
-
+/** Directories are read into it, one read at a time: what is in it is good until the next. */
+const records = Buffer.allocUnsafeSlow(32768);
 export class HostRoot {
   /** Descriptor of the directory; -1 after `close`. */
   fd: number;
@@ -77,21 +77,29 @@ export class HostRoot {
     return length < 0 ? length : out.toString('latin1', 0, length);
   }
 
-  /** All records of a directory, in the host's order, in parts. */
-  readDirectory(path: string): Uint8Array[] | number {
-    const fd = this.open(path, 0, new StatRecord());
+  /** Gives `take` all records of a directory, in the host's order, in parts that are good during the call. */
+  readDirectory(path: string, take: (part: Uint8Array) => void): number {
+    const fd = this.#openDirectory(path);
     if (fd < 0) {
       return fd;
     }
-    const parts: Uint8Array[] = [];
-    const buffer = Buffer.allocUnsafe(READ_SIZE);
-    let count = hostFiles.getdents(fd, buffer);
-    while (count > 0) {
-      parts.push(Buffer.from(buffer.subarray(0, count)));
-      count = hostFiles.getdents(fd, buffer);
+    try {
+      for (;;) {
+        const count = hostFiles.getdents(fd, records);
+        if (count <= 0) {
+          return count;
+        }
+        take(records.subarray(0, count));
+      }
+    } finally {
+      hostDescriptors.close(fd);
     }
-    hostDescriptors.close(fd);
-    return count < 0 ? count : parts;
+  }
+
+  #openDirectory(path: string): number {
+    return hostDescriptors.available
+      ? hostDescriptors.opened(hostFiles.openDirectoryBeneath(this.fd, path))
+      : -Errno.ENFILE;
   }
 }
 

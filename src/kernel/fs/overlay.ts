@@ -129,25 +129,17 @@ export class LowerDirectory extends TreeDirectory {
   }
 
   override readDirectory(directory: Dentry): Uint8Array | number {
-    const parts = this.overlay.host.readDirectory(this.object.path);
-    if (typeof parts === 'number') {
-      return parts;
-    }
+    const { host } = this.overlay;
+    const { path } = this.object;
     const list = new DirentList();
-    const changed = new Map<string, Dentry>();
-    for (const child of directory.children?.values() ?? []) {
-      if (child.pinned) {
-        changed.set(child.name, child);
-      }
-    }
-    if (changed.size === 0 && directory.parent !== undefined) {
-      for (const part of parts) {
-        list.appendRecords(part);
-      }
-    } else {
-      mergeDirents(list, parts, directory, changed);
-    }
-    return list.bytes;
+    const changed = changedIn(directory);
+    const error =
+      changed.size === 0 && directory.parent !== undefined
+        ? host.readDirectory(path, (part) => {
+            list.appendRecords(part);
+          })
+        : mergeDirents(list, host, path, directory, changed);
+    return error < 0 ? error : list.bytes;
   }
 
   override isEmpty(directory: Dentry): boolean | number {
@@ -170,14 +162,26 @@ export class LowerDirectory extends TreeDirectory {
 }
 
 /** The host's records in their order, those of changed names replaced or left out, new names behind them. */
+/** Entries that are not as the host has them. */
+function changedIn(directory: Dentry): Map<string, Dentry> {
+  const changed = new Map<string, Dentry>();
+  for (const child of directory.children?.values() ?? []) {
+    if (child.pinned) {
+      changed.set(child.name, child);
+    }
+  }
+  return changed;
+}
+
 function mergeDirents(
   list: DirentList,
-  parts: readonly Uint8Array[],
+  host: HostRoot,
+  path: string,
   directory: Dentry,
   changed: Map<string, Dentry>,
-): void {
+): number {
   appendDots(list, directory);
-  for (const part of parts) {
+  const error = host.readDirectory(path, (part) => {
     for (const { inode, type, name } of readDirents(part)) {
       const child = changed.get(name);
       if (child !== undefined) {
@@ -187,10 +191,11 @@ function mergeDirents(
         list.append(inode, type, name);
       }
     }
-  }
+  });
   for (const child of changed.values()) {
     appendChild(list, child);
   }
+  return error;
 }
 
 /** A symbolic link, or what is never opened: a host FIFO, socket or device node. */

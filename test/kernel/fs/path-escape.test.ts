@@ -131,6 +131,8 @@ describe('the host below a directory', () => {
     const root = hostFiles.openRoot(host.at('root'));
     const record = new Uint8Array(256);
     for (const path of [
+      '..',
+      '/etc',
       '../secret',
       'deep/../../secret',
       '/etc/passwd',
@@ -139,10 +141,12 @@ describe('the host below a directory', () => {
     ]) {
       expect(hostFiles.statBeneath(root, path, record)).toBeLessThan(0);
       expect(hostFiles.openBeneath(root, path, 0, record)).toBeLessThan(0);
+      expect(hostFiles.openDirectoryBeneath(root, path)).toBeLessThan(0);
     }
     // A link in the last place is the link itself.
     expect(hostFiles.statBeneath(root, 'out', record)).toBe(0);
     expect(hostFiles.openBeneath(root, 'out', 0, record)).toBeLessThan(0);
+    expect(hostFiles.openDirectoryBeneath(root, 'out')).toBeLessThan(0);
     expect(hostFiles.mkdirBeneath(root, '..', 0o700)).toBeLessThan(0);
     expect(hostFiles.unlinkBeneath(root, 'deep/..', 1)).toBeLessThan(0);
     expect(hostFiles.createBeneath(root, 'out', 0o600)).toBeLessThan(0);
