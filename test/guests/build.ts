@@ -37,6 +37,7 @@ const RECIPES = {
   give_back: bare('give_back'),
   interfaces: { sources: ['interfaces.c'], flags: ['-O1', ...STATIC] },
   interrupted: { sources: ['interrupted.c'], flags: ['-O1', ...STATIC] },
+  ipc_queues: { sources: ['ipc_queues.c'], flags: ['-O1', ...STATIC] },
   memory: bare('memory'),
   memory_model: bare('memory_model'),
   native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },

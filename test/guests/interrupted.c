@@ -12,7 +12,9 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,7 +27,7 @@
 
 enum { LONG = 1000 }; /* seconds: for ever */
 static const struct timespec long_time = {LONG, 0};
-static int pipes[2], locked;
+static int pipes[2], locked, queue, semaphores;
 static uint32_t word;
 static char buffer[4096];
 
@@ -168,6 +170,15 @@ static long call_sigwaitinfo(void) {
   sigprocmask(SIG_BLOCK, &set, NULL);
   return sigwaitinfo(&set, NULL);
 }
+static long call_msgrcv(void) { return msgrcv(queue, buffer, 8, 1, 0); }
+static long call_semop(void) {
+  struct sembuf operation = {0, -1, 0};
+  return semop(semaphores, &operation, 1);
+}
+static long call_semtimedop(void) {
+  struct sembuf operation = {0, -1, 0};
+  return semtimedop(semaphores, &operation, 1, &long_time);
+}
 
 #define CALL(name) {#name, call_##name}
 static const struct {
@@ -206,7 +217,9 @@ static const struct {
     CALL(sigsuspend),
     CALL(sigtimedwait),
     CALL(sigwaitinfo),
-
+    CALL(msgrcv),
+    CALL(semop),
+    CALL(semtimedop),
 };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
@@ -297,6 +310,8 @@ static long waits(void) { return syscall(SYS_futex, &word, FUTEX_WAIT, 0, &secon
 int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
   children = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  queue = msgget(IPC_PRIVATE, 0600);
+  semaphores = semget(IPC_PRIVATE, 1, 0600);
   FILE *file = tmpfile();
   locked = fileno(file);
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -311,5 +326,7 @@ int main(void) {
   timed("poll", polls);
   timed("select", selects);
   timed("futex", waits);
+  msgctl(queue, IPC_RMID, NULL);
+  semctl(semaphores, 0, IPC_RMID);
   return 0;
 }

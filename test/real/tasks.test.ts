@@ -53,6 +53,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('shared_segments')]);
   });
 
+  it('semaphores and message queues by System V', async () => {
+    await expectSameAsNative([guest('ipc_queues')]);
+  });
+
   it('calls that a locked-down container refuses', async () => {
     const lines = readable(await runGuest([guest('refused')]))
       .stdout.trim()

@@ -4,14 +4,11 @@ import type { GuestMemory } from '../guest.js';
 import { AnonymousFile } from '../mm/anonymous-file.js';
 import type { Mappable, MappedFile, MappingObserver } from '../mm/mappable.js';
 import type { Credentials } from '../task/credentials.js';
+import { ACCESS_BITS, NO_KEY } from './ipc-table.js';
 
 /** Bits of `shm_perm.mode` beside those of access. */
 export const SHM_DEST = 0o1000;
 export const SHM_LOCKED = 0o2000;
-export const ACCESS_BITS = 0o777;
-
-/** IPC_PRIVATE, and the key of what is removed. */
-export const NO_KEY = 0;
 
 export class SharedSegment implements Mappable {
   readonly #pages: MappedFile;

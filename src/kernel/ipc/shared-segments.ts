@@ -2,10 +2,10 @@
 import { pageRoundUp } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
 import { KernelMemory } from '../fs/kernel-memory.js';
-import { mayAccessAs } from '../fs/permission.js';
 import type { Kernel } from '../kernel.js';
 import type { Credentials } from '../task/credentials.js';
-import { NO_KEY, SharedSegment } from './shared-segment.js';
+import { NO_KEY } from './ipc-table.js';
+import { SharedSegment } from './shared-segment.js';
 
 /** SHMMNI: segments at a time. */
 export const MOST_SEGMENTS = 4096;
@@ -83,12 +83,4 @@ export class SharedSegments {
     this.#byId.set(segment.id, segment);
     return segment;
   }
-}
-
-/** Whether the caller may do what the bits of `wanted` (4: read, 2: write) say. */
-export function mayUse(segment: SharedSegment, wanted: number, credentials: Credentials): boolean {
-  const { euid, egid, groups } = credentials;
-  const owner = segment.creator.uid === euid ? euid : segment.uid;
-  const node = { mode: segment.mode, uid: owner, gid: segment.gid };
-  return mayAccessAs(node, euid, egid, groups, wanted);
 }

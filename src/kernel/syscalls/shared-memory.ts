@@ -3,22 +3,19 @@ import { Access } from '../../platform/access.js';
 import { PAGE_SIZE, isPageAligned, pageRoundUp } from '../../platform/file-range.js';
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
-import { ACCESS_BITS, SHM_LOCKED, SharedSegment } from '../ipc/shared-segment.js';
-import { MOST_SEGMENTS, mayUse, SharedSegments } from '../ipc/shared-segments.js';
+import { ACCESS_BITS, IPC_CREAT, IPC_EXCL, READ, WRITE, mayUse } from '../ipc/ipc-table.js';
+import { SHM_LOCKED, SharedSegment } from '../ipc/shared-segment.js';
+import { MOST_SEGMENTS, SharedSegments } from '../ipc/shared-segments.js';
 import { discard, mmap } from '../mm/mmap.js';
 import type { Task } from '../task/task.js';
 import { putLong } from '../time/timespec.js';
 import type { SyscallRow } from './row.js';
 
-const IPC_CREAT = 0o1000;
-const IPC_EXCL = 0o2000;
 const SHM_HUGETLB = 0o4000;
 const SHM_RDONLY = 0o10000;
 const SHM_RND = 0o20000;
 const SHM_REMAP = 0o40000;
 const SHM_EXEC = 0o100000;
-const READ = 4;
-const WRITE = 2;
 
 const Command = {
   RMID: 0,

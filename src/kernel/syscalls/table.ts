@@ -6,6 +6,7 @@ import { fileRows } from './file-families.js';
 import { rows as futexRows } from './futex.js';
 import { rows as identityRows } from './identity.js';
 import { rows as memoryRows } from './memory.js';
+import { rows as messageQueueRows } from './message-queues.js';
 import { rows as placementRows } from './placement.js';
 import { rows as prctlRows } from './prctl.js';
 import { rows as processRows } from './process.js';
@@ -15,6 +16,7 @@ import { rows as resourceRows } from './resource.js';
 import { rows as rseqRows } from './rseq.js';
 import type { SyscallRow } from './row.js';
 import { rows as scheduleRows } from './schedule.js';
+import { rows as semaphoreRows } from './semaphores.js';
 import { rows as sharedMemoryRows } from './shared-memory.js';
 import { rows as signalRows } from './signal.js';
 import { rows as signalWaitRows } from './signal-wait.js';
@@ -30,6 +32,7 @@ export const rows: readonly SyscallRow[] = [
   ...futexRows,
   ...identityRows,
   ...memoryRows,
+  ...messageQueueRows,
   ...placementRows,
   ...prctlRows,
   ...processRows,
@@ -38,6 +41,7 @@ export const rows: readonly SyscallRow[] = [
   ...resourceRows,
   ...rseqRows,
   ...scheduleRows,
+  ...semaphoreRows,
   ...sharedMemoryRows,
   ...signalRows,
   ...signalWaitRows,

@@ -58,6 +58,7 @@ function endProcess(process: Process, last: Task): void {
   process.exitStatus ??= last.ending ?? { code: 0 };
   process.timers.dispose();
   process.pending.close();
+  for (const told of process.atEnd) told.ended(process);
   process.isZombie = true;
   const groups = groupsLinkedBy(process);
   for (const child of [...process.children]) orphan(process, child);

@@ -74,6 +74,8 @@ export class Process {
   readonly startTime = performance.now();
   readonly timers: ProcessTimers;
   readonly attributes = new ProcessAttributes();
+  /** Told as it ends: sets of semaphores, of what is to be taken back. */
+  readonly atEnd = new Set<{ ended(process: Process): void }>();
   /** Stopped by this signal until SIGCONT or SIGKILL; 0: not stopped. */
   stopSignal = 0;
   /** What wait(2) has not told the parent yet. */

@@ -40,9 +40,9 @@ describe('a trace', () => {
   });
 
   it('names calls that are not implemented, and those that do not exist', async () => {
-    const lines = await trace(call(68, 1, 2, 3, 4, 5, 6), call(0x1ff), call(-1));
+    const lines = await trace(call(206, 1, 2, 3, 4, 5, 6), call(0x1ff), call(-1));
     expect(lines.slice(0, 3)).toEqual([
-      'msgget(0x1, 0x2, 0x3, 0x4, 0x5, 0x6)    = -1 ENOSYS (Function not implemented)',
+      'io_setup(0x1, 0x2, 0x3, 0x4, 0x5, 0x6)  = -1 ENOSYS (Function not implemented)',
       'syscall_0x1ff(0x1, 0x2, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS (Function not implemented)',
       'syscall_0xffffffff(0x1, 0x2, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS (Function not implemented)',
     ]);
