@@ -163,11 +163,13 @@ Napi::Value ChownBeneath(const Napi::CallbackInfo &info) {
 
 // (root, path, atimeSeconds, atimeNanoseconds, mtimeSeconds, mtimeNanoseconds)
 Napi::Value UtimesBeneath(const Napi::CallbackInfo &info) {
+  struct timespec times[2] = {{LongArgument(info[2]), LongArgument(info[3])},
+                              {LongArgument(info[4]), LongArgument(info[5])}};
+  if (Path(info[1]).empty())
+    return Result(info, OrErrno(utimensat(AT_FDCWD, MagicLink(IntArgument(info[0])).path, times, 0)));
   Entry entry(info[0], info[1]);
   if (entry.error())
     return Result(info, entry.error());
-  struct timespec times[2] = {{LongArgument(info[2]), LongArgument(info[3])},
-                              {LongArgument(info[4]), LongArgument(info[5])}};
   return Result(info, OrErrno(utimensat(entry.parent(), entry.name(), times, AT_SYMLINK_NOFOLLOW)));
 }
 

@@ -120,6 +120,9 @@ std::optional<int> OpenResolved(int root, const char *path, uint64_t flags) {
 } // namespace
 
 int OpenPath(int root, const char *path) {
+  // The root itself may be a file.
+  if (*path == '\0')
+    return static_cast<int>(OrErrno(open(MagicLink(root).path, O_PATH | O_CLOEXEC)));
   // O_PATH|O_NOFOLLOW gives the link itself where the last component is one, RESOLVE_NO_SYMLINKS or not.
   std::optional<int> fd = OpenResolved(root, path, O_PATH);
   return fd ? *fd : WalkPath(root, path);
@@ -152,12 +155,13 @@ int StatDescriptor(int fd, const Bytes &out) {
              : 0;
 }
 
-// (path): a descriptor of a directory that the user of the sandbox named. Links in it are followed.
+// (path, directoryOnly): a descriptor of what the user of the sandbox named. Links in it are followed.
 Napi::Value OpenRoot(const Napi::CallbackInfo &info) {
   Path path(info[0]);
   if (path.error())
     return Result(info, path.error());
-  return Result(info, OrErrno(open(path.bytes(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  return Result(info,
+                OrErrno(open(path.bytes(), O_PATH | O_CLOEXEC | (IntArgument(info[1]) ? O_DIRECTORY : 0))));
 }
 
 // (root, path, flags, stat): opens a regular file or a directory, and only that: what it is gets known from

@@ -49,6 +49,8 @@ public:
   // 0, or the negative errno of an argument that is no path.
   int error() const { return error_; }
   const char *bytes() const { return bytes_; }
+  // It stands for the root itself.
+  bool empty() const { return length_ == 0; }
   // Cuts off the last component and gives it; what is left is the parent, "" for the root itself.
   const char *SplitLast();
 

@@ -33,7 +33,7 @@ export interface PlatformOptions {
  */
 export type NetworkMode = 'none' | 'host';
 
-/** A host directory that the guest sees at a path of its own. */
+/** A host directory, or one file, that the guest sees at a path of its own. */
 export interface Bind {
   readonly host: string;
   /** Absolute. */

@@ -64,7 +64,7 @@ function createRunCommand(status: { value: number }): Command {
     .option('--rootfs <dir>', 'host directory that is the root of the guest', '/')
     .option(
       '--bind <host:guest[:ro]>',
-      'put a host directory at a path of the guest, writable unless :ro (repeatable)',
+      'put a host directory or file at a path of the guest, writable unless :ro (repeatable)',
       collectBind,
     )
     .option(

@@ -6,8 +6,8 @@
 import { native } from './native.js';
 
 interface HostFiles {
-  /** Descriptor of a directory by a host path, whose links are followed: only for what the user named. */
-  openRoot(path: string): number;
+  /** Descriptor of a host path, whose links are followed: only for what the user named. */
+  openRoot(path: string, directoryOnly: number): number;
   /** Opens a regular file or a directory; -ENXIO for others, -ELOOP for a link. Fills `stat` (struct statx). */
   openBeneath(root: number, path: string, flags: number, stat: Uint8Array): number;
   /** Opens a directory for `getdents`; -ENOTDIR or -ELOOP for others. */

@@ -215,6 +215,10 @@ static void udp(void) {
   report("IP_RECVTOS", setsockopt(a, IPPROTO_IP, IP_RECVTOS, &on, sizeof on));
   send(b, "info", 4, 0);
   receive("recv", a, 100, 0);
+  // Nobody is there, and the answer is not for a socket that is connected elsewhere.
+  struct sockaddr_in nobody = ip4("127.0.0.1", 1);
+  report("elsewhere", sendto(b, "x", 1, 0, (struct sockaddr *)&nobody, sizeof nobody));
+  show_events("elsewhere", b);
   close(a);
   report("to nobody", send(b, "x", 1, 0));
   wait_events("refused", b, POLLIN);
@@ -256,6 +260,30 @@ static void multicast(void) {
   close(b);
 }
 
+/* What has no effect on a loopback, and is kept. */
+static void hints(void) {
+  int tcp = socket(AF_INET6, SOCK_STREAM, 0);
+  set_option("SO_SELECT_ERR_QUEUE", tcp, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 5);
+  set_option("SO_MAX_PACING_RATE", tcp, SOL_SOCKET, SO_MAX_PACING_RATE, 1000);
+  set_option("TCP_FASTOPEN_CONNECT", tcp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+  set_option("IP_MINTTL", tcp, IPPROTO_IP, IP_MINTTL, 256);
+  set_option("IP_MINTTL", tcp, IPPROTO_IP, IP_MINTTL, 255);
+  set_option("IPV6_DONTFRAG", tcp, IPPROTO_IPV6, IPV6_DONTFRAG, 7);
+  set_option("IPV6_AUTOFLOWLABEL", tcp, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
+  set_option("IPV6_MINHOPCOUNT", tcp, IPPROTO_IPV6, IPV6_MINHOPCOUNT, 9);
+  int options[][2] = {{SOL_SOCKET, SO_SELECT_ERR_QUEUE},   {SOL_SOCKET, SO_MAX_PACING_RATE},
+                      {IPPROTO_TCP, TCP_FASTOPEN_CONNECT}, {IPPROTO_IP, IP_MINTTL},
+                      {IPPROTO_IPV6, IPV6_DONTFRAG},       {IPPROTO_IPV6, IPV6_AUTOFLOWLABEL},
+                      {IPPROTO_IPV6, IPV6_MINHOPCOUNT}};
+  for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    int value = -2;
+    socklen_t length = sizeof value;
+    report("get", getsockopt(tcp, options[i][0], options[i][1], &value, &length));
+    printf("%d\n", value);
+  }
+  close(tcp);
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
   signal(SIGPIPE, on_pipe);
@@ -266,5 +294,6 @@ int main(void) {
   udp();
   forget_ports();
   multicast();
+  hints();
   return 0;
 }

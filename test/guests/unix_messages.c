@@ -64,6 +64,11 @@ static void datagrams(const char *directory) {
   socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
   report("pair", send(pair[0], "both", 4, 0));
   receive_all("pair", pair[1], 100, 0, 0, 1);
+  int queued = 0;
+  while (queued < 50 && send(pair[0], "x", 1, MSG_DONTWAIT) == 1) {
+    queued++;
+  }
+  printf("queue of a pair %d\n", queued);
   report("shutdown", shutdown(pair[0], SHUT_RD));
   report("pair shut", send(pair[1], "x", 1, 0));
   close(pair[1]);

@@ -48,11 +48,14 @@ describePlatforms('guest programs', (platform) => {
     expect(native.status).toBe(0);
   });
 
-  it.each(['locks', 'nameless', 'pipes', 'watches'])('%s, as a script sees them', async (name) => {
-    const script = fileURLToPath(new URL(`../guests/${name}.py`, import.meta.url));
-    // In memory on both sides.
-    await expectSameAsNative(['/usr/bin/python3', script, '/dev/shm', `${workload(9000)}`]);
-  });
+  it.each(['file_signals', 'locks', 'nameless', 'pipes', 'watches'])(
+    '%s, as a script sees them',
+    async (name) => {
+      const script = fileURLToPath(new URL(`../guests/${name}.py`, import.meta.url));
+      // In memory on both sides.
+      await expectSameAsNative(['/usr/bin/python3', script, '/dev/shm', `${workload(9000)}`]);
+    },
+  );
 
   it('event descriptors and sets of them', async () => {
     await expectSameAsNative([guest('events')]);

@@ -68,7 +68,9 @@ export const So = {
   DOMAIN: 39,
   RXQ_OVFL: 40,
   PEEK_OFF: 42,
+  SELECT_ERR_QUEUE: 45,
   BUSY_POLL: 46,
+  MAX_PACING_RATE: 47,
   INCOMING_CPU: 49,
   COOKIE: 57,
   PEERGROUPS: 59,
@@ -118,6 +120,7 @@ export const TcpOption = {
   USER_TIMEOUT: 18,
   FASTOPEN: 23,
   NOTSENT_LOWAT: 25,
+  FASTOPEN_CONNECT: 30,
 } as const;
 
 /** Options of IPPROTO_IP. */
@@ -131,6 +134,7 @@ export const IpOption = {
   RECVTOS: 13,
   MTU: 14,
   FREEBIND: 15,
+  MINTTL: 21,
   BIND_ADDRESS_NO_PORT: 24,
   MULTICAST_IF: 32,
   MULTICAST_TTL: 33,
@@ -156,8 +160,11 @@ export const Ipv6Option = {
   PKTINFO: 50,
   RECVHOPLIMIT: 51,
   HOPLIMIT: 52,
+  DONTFRAG: 62,
   RECVTCLASS: 66,
   TCLASS: 67,
+  AUTOFLOWLABEL: 70,
+  MINHOPCOUNT: 73,
 } as const;
 
 /** Bytes of struct sockaddr_storage: the longest address. */

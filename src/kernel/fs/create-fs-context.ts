@@ -13,7 +13,7 @@ import { Tmpfs } from './tmpfs.js';
 import { DevPts } from './tty/devpts.js';
 
 export interface Bind {
-  /** Directory of the host. */
+  /** Directory or file of the host. */
   readonly host: string;
   /** Absolute path in the guest. */
   readonly guest: string;

@@ -1,4 +1,4 @@
-/** A directory of the host's that the user bound into the guest: changes go to the host. */
+/** A directory or file of the host's that the user bound into the guest: changes go to the host. */
 import { hostFiles } from '../../host/host-files.js';
 import { Errno } from '../abi/errno.js';
 import { Mode, type StatRecord } from '../abi/stat.js';
@@ -8,7 +8,7 @@ import { FileSystem } from './file-system.js';
 import { HostDirectory } from './host-directory.js';
 import { HostFile } from './host-file.js';
 import { HostNode } from './host-node.js';
-import { HostRoot } from './host-root.js';
+import { HostDirectoryError, HostRoot } from './host-root.js';
 import type { Inode } from './inode.js';
 
 /** An inode that stands for a host object. */
@@ -72,9 +72,13 @@ export class HostFs extends FileSystem {
     hostPath: string,
   ) {
     super();
-    this.host = new HostRoot(hostPath);
+    this.host = new HostRoot(hostPath, false);
     this.host.look('');
     this.root = this.inodeFor('', this.host.found);
+    if (!this.root.isDirectory && !this.root.isRegular) {
+      this.host.close();
+      throw new HostDirectoryError(hostPath, Errno.ENOTDIR);
+    }
   }
 
   inodeFor(path: string, found: StatRecord): Inode & HostBacked {

@@ -1,4 +1,4 @@
-/** A directory of the host's and what is beneath it. */
+/** A directory of the host's and what is beneath it, or one file. */
 import { hostFiles } from '../../host/host-files.js';
 import { Errno } from '../abi/errno.js';
 import { StatRecord } from '../abi/stat.js';
@@ -8,16 +8,19 @@ import { lookupEpoch } from './lookup-epoch.js';
 /** Directories are read into it, one read at a time: what is in it is good until the next. */
 const records = Buffer.allocUnsafeSlow(32768);
 export class HostRoot {
-  /** Descriptor of the directory; -1 after `close`. */
+  /** Descriptor of it; -1 after `close`. */
   fd: number;
   /** What the last look-up found, and whose it is. */
   readonly found = new StatRecord();
   #foundPath: string | undefined;
   #foundEpoch = -1;
 
-  /** @throws {Error} where the directory cannot be opened */
-  constructor(readonly hostPath: string) {
-    this.fd = hostFiles.openRoot(Buffer.from(hostPath).toString('latin1'));
+  /** @throws {HostDirectoryError} where it cannot be opened */
+  constructor(
+    readonly hostPath: string,
+    directoryOnly: boolean,
+  ) {
+    this.fd = hostFiles.openRoot(Buffer.from(hostPath).toString('latin1'), Number(directoryOnly));
     if (this.fd < 0) {
       throw new HostDirectoryError(hostPath, -this.fd);
     }
@@ -103,7 +106,7 @@ export class HostRoot {
   }
 }
 
-/** A directory of the host's, named by the user of the sandbox, that cannot be opened. */
+/** A directory or file of the host's, named by the user of the sandbox, that cannot be opened. */
 export class HostDirectoryError extends Error {
   override readonly name = 'HostDirectoryError';
 
@@ -111,7 +114,7 @@ export class HostDirectoryError extends Error {
     readonly path: string,
     readonly errno: number,
   ) {
-    super(`cannot open the directory ${path}: ${reason(errno)}`);
+    super(`cannot open ${path}: ${reason(errno)}`);
   }
 }
 

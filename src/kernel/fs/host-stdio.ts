@@ -49,6 +49,10 @@ export class HostStdio extends OpenFile {
     return !this.#isRegular && !isNullDevice(this);
   }
 
+  override get signalsReadiness(): boolean {
+    return !this.#isRegular;
+  }
+
   override read(dst: Uint8Array, task?: Task): number {
     if (this.isTerminal && task !== undefined) {
       const tty = Terminals.of(task.kernel).find(task.process);

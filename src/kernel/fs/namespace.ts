@@ -29,9 +29,9 @@ export class MountNamespace {
     this.root = { mount, dentry: mount.root };
   }
 
-  /** Mounts at an absolute path, whose missing directories appear in memory. @throws {Error} where that fails */
+  /** Mounts at an absolute path; what is missing of it appears in memory. @throws {Error} where that fails */
   mountAt(path: string, fs: FileSystem, options: MountOptions = {}): Mount {
-    const place = this.#makeDirectories(path);
+    const place = this.#makePlace(path, fs.root.type);
     const id = FIRST_MOUNT_ID + this.mounts.length;
     const mount = new Mount(id, fs, place.mount, place.dentry, options);
     place.dentry.mount = mount;
@@ -39,28 +39,32 @@ export class MountNamespace {
     return mount;
   }
 
-  #makeDirectories(path: string): Location {
+  /** `type`: of what is mounted there, a directory or a file. */
+  #makePlace(path: string, type: number): Location {
     let place = this.root;
-    for (const name of path.split('/').filter((part) => part !== '' && part !== '.')) {
+    const names = path.split('/').filter((part) => part !== '' && part !== '.');
+    for (const [index, name] of names.entries()) {
+      const wanted = index === names.length - 1 ? type : Mode.S_IFDIR;
       const { walk } = this;
       const error = walk.run(kernelCaller, this.root, place, name, Walk.Follow | Walk.Parent);
       if (error < 0) {
         throw new Error(`cannot mount at ${path}: errno ${String(-error)}`);
       }
       if (walk.dentry === undefined) {
-        this.#makeDirectory(walk.parent as Location, walk.last, path);
+        this.#make(walk.parent as Location, walk.last, wanted, path);
         walk.run(kernelCaller, this.root, place, name, Walk.Follow);
       }
       place = walk.location;
-      if (place.dentry.inode?.isDirectory !== true) {
-        throw new Error(`cannot mount at ${path}: ${name} is not a directory`);
+      if (place.dentry.inode?.type !== wanted) {
+        const kind = wanted === Mode.S_IFDIR ? 'a directory' : 'a file';
+        throw new Error(`cannot mount at ${path}: ${name} is not ${kind}`);
       }
     }
     return place;
   }
 
-  #makeDirectory(parent: Location, name: string, path: string): void {
-    const node = { mode: Mode.S_IFDIR | 0o755, uid: 0, gid: 0 };
+  #make(parent: Location, name: string, type: number, path: string): void {
+    const node = { mode: type | (type === Mode.S_IFDIR ? 0o755 : 0o644), uid: 0, gid: 0 };
     const made = parent.dentry.inode?.make(parent.dentry, name, node) ?? -1;
     if (typeof made === 'number') {
       throw new Error(`cannot mount at ${path}: errno ${String(-made)}`);

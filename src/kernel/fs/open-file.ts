@@ -59,6 +59,11 @@ export abstract class OpenFile implements MapSource {
     return (this.flags & O.NONBLOCK) !== 0;
   }
 
+  /** With O_ASYNC a signal tells that it has become ready. */
+  get signalsReadiness(): boolean {
+    return false;
+  }
+
   setStatusFlags(flags: number): void {
     this.flags = (this.flags & ~SETTABLE_FLAGS) | (flags & SETTABLE_FLAGS);
   }

@@ -37,7 +37,7 @@ export class OverlayFs extends FileSystem {
     hostPath: string,
   ) {
     super();
-    this.host = new HostRoot(hostPath);
+    this.host = new HostRoot(hostPath, true);
     this.host.look('');
     this.store = new MemoryStore(this, memory, this.host.found.device, FIRST_NEW_INODE);
     this.root = new LowerDirectory(this, new LowerObject(this.host, '', this.host.found));

@@ -27,6 +27,10 @@ export class PipeFile extends OpenFile {
     this.#readersBefore = location === undefined ? 0 : pipe.readerOpens;
   }
 
+  override get signalsReadiness(): boolean {
+    return true;
+  }
+
   override get canPoll(): boolean {
     return true;
   }

@@ -34,6 +34,8 @@ const TABLE: IntOptionTable = new Map<number, IntOption>([
   [So.MARK, { initial: 0 }],
   [So.RXQ_OVFL, FLAG],
   [So.PEEK_OFF, { initial: -1 }],
+  [So.SELECT_ERR_QUEUE, FLAG],
+  [So.MAX_PACING_RATE, { initial: -1 }],
   [So.BUSY_POLL, { initial: 0, min: 0 }],
   [So.INCOMING_CPU, { initial: -1 }],
   [So.ZEROCOPY, FLAG],

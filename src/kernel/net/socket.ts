@@ -63,6 +63,10 @@ export abstract class Socket extends OpenFile {
   /** Receives what there is: a message, or bytes of a stream. */
   abstract receive(sink: Sink, into: Incoming): number;
 
+  override get signalsReadiness(): boolean {
+    return true;
+  }
+
   /** It has connections, and sending into a broken one raises SIGPIPE. */
   get isStream(): boolean {
     return false;

@@ -9,6 +9,7 @@ import { createPipe, PipeFile } from '../fs/pipe.js';
 import type { Task } from '../task/task.js';
 import { descriptorLimit, giveDescriptor, givePair } from './file-descriptor-argument.js';
 import { recordLock } from './file-locks.js';
+import { ownerCommand, setStatusFlags } from './file-signals.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 const CLOSE_RANGE_UNSHARE = 2;
@@ -114,8 +115,7 @@ function sysFcntl(task: Task, args: Registers): SyscallResult {
 function fileCommand(task: Task, file: OpenFile, command: number, args: Registers): SyscallResult {
   switch (command) {
     case Fcntl.SETFL:
-      file.setStatusFlags(args.argumentInt(2));
-      return 0;
+      return setStatusFlags(task, args.argumentInt(0), file, args.argumentInt(2));
     case Fcntl.GETLK:
     case Fcntl.SETLK:
     case Fcntl.SETLKW:
@@ -123,11 +123,6 @@ function fileCommand(task: Task, file: OpenFile, command: number, args: Register
     case Fcntl.OFD_SETLK:
     case Fcntl.OFD_SETLKW:
       return recordLock(task, file, command, args.argument(2));
-    case Fcntl.GETOWN:
-    case Fcntl.GETSIG:
-    case Fcntl.SETOWN:
-    case Fcntl.SETSIG:
-      return 0;
     case Fcntl.ADD_SEALS:
       return file.addSeals(args.argumentUint(2));
     case Fcntl.GET_SEALS:
@@ -137,7 +132,9 @@ function fileCommand(task: Task, file: OpenFile, command: number, args: Register
     case Fcntl.SETPIPE_SZ:
       return file instanceof PipeFile ? file.resize(args.argumentUint(2)) : -Errno.EBADF;
     default:
-      return -Errno.EINVAL;
+      return (
+        ownerCommand(task, file, command, args.argumentInt(2), args.argument(2)) ?? -Errno.EINVAL
+      );
   }
 }
 
@@ -211,7 +208,7 @@ export const rows: readonly SyscallRow[] = [
     handler: sysFcntl,
     args: ['fd', 'fcntl-command', 'fcntl-argument'],
     support: 'partial',
-    missing: 'signal-driven I/O; leases',
+    missing: 'leases; hints of write lifetimes',
   },
   { number: 22, name: 'pipe', handler: sysPipe, args: ['descriptors-out'], support: 'full' },
   {

@@ -8,6 +8,7 @@ import { PipeFile } from '../fs/pipe.js';
 import { RegularInode } from '../fs/regular-inode.js';
 import type { Task } from '../task/task.js';
 import { usableFile } from './file-descriptor-argument.js';
+import { setStatusFlags } from './file-signals.js';
 import type { SyscallRow } from './row.js';
 
 const INT_SIZE = 4;
@@ -18,14 +19,13 @@ function giveInt(task: Task, address: number, value: number): number {
   return task.mm.copyOut(address, bytes) < INT_SIZE ? -Errno.EFAULT : 0;
 }
 
-function setFlag(task: Task, file: OpenFile, address: number, flag: number): number {
+function setFlag(task: Task, fd: number, file: OpenFile, address: number, flag: number): number {
   const bytes = Buffer.alloc(INT_SIZE);
   if (task.mm.copyIn(address, bytes) < INT_SIZE) {
     return -Errno.EFAULT;
   }
   const on = bytes.readInt32LE() !== 0;
-  file.setStatusFlags(on ? file.flags | flag : file.flags & ~flag);
-  return 0;
+  return setStatusFlags(task, fd, file, on ? file.flags | flag : file.flags & ~flag);
 }
 
 /** FIONREAD: bytes that can be read at once. */
@@ -52,9 +52,9 @@ function sysIoctl(task: Task, args: Registers): number {
       task.files.setCloseOnExec(fd, request === Ioctl.FIOCLEX);
       return 0;
     case Ioctl.FIONBIO:
-      return setFlag(task, file, argument, O.NONBLOCK);
+      return setFlag(task, fd, file, argument, O.NONBLOCK);
     case Ioctl.FIOASYNC:
-      return file.seekable ? -Errno.ENOTTY : setFlag(task, file, argument, O.ASYNC);
+      return file.signalsReadiness ? setFlag(task, fd, file, argument, O.ASYNC) : -Errno.ENOTTY;
     case Ioctl.FIONREAD: {
       const count = available(file);
       return count === undefined
@@ -73,7 +73,6 @@ export const rows: readonly SyscallRow[] = [
     handler: sysIoctl,
     args: ['fd', 'ioctl', 'pointer'],
     support: 'partial',
-    missing:
-      'requests other than those of terminals and FIONREAD, FIONBIO, FIOASYNC (no SIGIO), FIOCLEX',
+    missing: 'requests other than those of terminals and FIONREAD, FIONBIO, FIOASYNC, FIOCLEX',
   },
 ];

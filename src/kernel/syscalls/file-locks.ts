@@ -31,7 +31,7 @@ function sysFlock(task: Task, args: Registers): SyscallResult {
     locks.unlockWhole(file);
     return 0;
   }
-  const attempt = (): boolean => locks.lockWhole(file, operation === LOCK_EX);
+  const attempt = (): boolean => locks.lockWhole(file, operation === LOCK_EX, task.pid);
   if (attempt()) {
     return 0;
   }

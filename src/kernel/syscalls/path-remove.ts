@@ -61,7 +61,9 @@ function remove(task: Task, dirfd: number, address: number, isDirectory: boolean
   const child = parent.dentry.child(walk.last);
   // A mount's root is not an entry of the directory that was walked.
   if (child?.mount !== undefined) {
-    return isDirectory ? -Errno.EBUSY : -Errno.EISDIR;
+    const hasDirectory = child.mount.root.inode?.isDirectory === true;
+    const other = hasDirectory ? -Errno.EISDIR : -Errno.ENOTDIR;
+    return hasDirectory === isDirectory ? -Errno.EBUSY : other;
   }
   if (child?.inode === undefined) {
     return -Errno.ENOENT;

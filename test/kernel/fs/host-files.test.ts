@@ -42,7 +42,7 @@ test('workers end while they wait', async () => {
 test('failed calls leave no descriptor open', () => {
   using host = new HostTree();
   writeFileSync(host.at('file'), 'x');
-  const root = hostFiles.openRoot(host.path);
+  const root = hostFiles.openRoot(host.path, 1);
   const record = new Uint8Array(256);
   const before = openDescriptors();
   for (let n = 0; n < 100; n++) {
@@ -60,7 +60,7 @@ test('failed calls leave no descriptor open', () => {
 
 test('paths that are none are refused', () => {
   using host = new HostTree();
-  const root = hostFiles.openRoot(host.path);
+  const root = hostFiles.openRoot(host.path, 1);
   const record = new Uint8Array(256);
   for (const path of ['a\0b', 'x'.repeat(5000), '/etc/x', '..', 'a/../..']) {
     expect(hostFiles.statBeneath(root, path, record)).toBeLessThan(0);

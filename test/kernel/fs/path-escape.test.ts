@@ -128,7 +128,7 @@ describe('paths', () => {
 
 describe('the host below a directory', () => {
   test('links, dots and absolute paths are refused natively', () => {
-    const root = hostFiles.openRoot(host.at('root'));
+    const root = hostFiles.openRoot(host.at('root'), 1);
     const record = new Uint8Array(256);
     for (const path of [
       '..',

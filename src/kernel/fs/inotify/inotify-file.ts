@@ -102,6 +102,10 @@ export class InotifyFile extends AnonymousFile {
     this.queue.wake(POLL_READABLE);
   }
 
+  override get signalsReadiness(): boolean {
+    return true;
+  }
+
   override read(dst: Uint8Array): number {
     const [first] = this.#events;
     if (first === undefined) {

@@ -2,6 +2,7 @@
 import { Errno } from '../../abi/errno.js';
 import type { GuestMemory } from '../../guest.js';
 import { KernelMemory } from '../kernel-memory.js';
+import type { Inode } from '../inode.js';
 import type { OpenFile } from '../open-file.js';
 import { WaitQueue } from '../wait-queue.js';
 import { type RangeLock, RangeLocks } from './range-locks.js';
@@ -11,13 +12,22 @@ const RELEASED = 1;
 /** As measured. */
 const LOCK_BYTES = 256;
 
+/** Those that hold any, of each sandbox. */
+const holding = new WeakMap<KernelMemory, Set<FileLocks>>();
+
 /** By inode; by open file where there is none. */
 const byFile = new WeakMap<object, FileLocks>();
 
+/** A lock on a whole file, flock(2). */
+interface WholeLock {
+  readonly exclusive: boolean;
+  /** The process that asked for it. */
+  readonly pid: number;
+}
+
 export class FileLocks {
   readonly ranges = new RangeLocks();
-  /** Whole locks by open file: whether they are exclusive. */
-  readonly #whole = new Map<OpenFile, boolean>();
+  readonly #whole = new Map<OpenFile, WholeLock>();
   readonly #queue = new WaitQueue();
   /** Open files that give their locks back when they close. */
   readonly #watched = new WeakSet<OpenFile>();
@@ -25,37 +35,52 @@ export class FileLocks {
   /** What the locks on ranges take, as the kernel counts its memory. */
   #held = 0;
 
-  constructor(readonly kernelMemory: KernelMemory) {}
+  constructor(
+    readonly kernelMemory: KernelMemory,
+    /** What is locked: an inode, or an open file without one. */
+    readonly target: Pick<Inode, 'stat'>,
+  ) {}
 
   static of(file: OpenFile, memory: GuestMemory): FileLocks {
     const key = file.inode ?? file;
     let locks = byFile.get(key);
     if (locks === undefined) {
-      locks = new FileLocks(KernelMemory.of(memory));
+      locks = new FileLocks(KernelMemory.of(memory), key);
       byFile.set(key, locks);
     }
     return locks;
   }
 
+  /** All of a sandbox that hold any lock. */
+  static holding(memory: GuestMemory): Iterable<FileLocks> {
+    return holding.get(KernelMemory.of(memory)) ?? [];
+  }
+
+  get whole(): Iterable<WholeLock> {
+    return this.#whole.values();
+  }
+
   /** Takes or changes the lock on the whole; false where another has one that it cannot be beside. */
-  lockWhole(file: OpenFile, exclusive: boolean): boolean {
-    if (this.#whole.get(file) === exclusive) {
+  lockWhole(file: OpenFile, exclusive: boolean, pid: number): boolean {
+    if (this.#whole.get(file)?.exclusive === exclusive) {
       return true;
     }
     // A change gives the old lock up first, and may leave none (flock(2)).
     this.unlockWhole(file);
     for (const other of this.#whole.values()) {
-      if (exclusive || other) {
+      if (exclusive || other.exclusive) {
         return false;
       }
     }
-    this.#whole.set(file, exclusive);
+    this.#whole.set(file, { exclusive, pid });
+    this.#list();
     this.#releaseAtClose(file);
     return true;
   }
 
   unlockWhole(file: OpenFile): void {
     if (this.#whole.delete(file)) {
+      this.#list();
       this.#queue.wake(RELEASED);
     }
   }
@@ -104,7 +129,18 @@ export class FileLocks {
       this.kernelMemory.give(this.#held - held);
     }
     this.#held = held;
+    this.#list();
     this.#queue.wake(RELEASED);
+  }
+
+  /** Keeps track of whether it holds any. */
+  #list(): void {
+    const all = holding.get(this.kernelMemory) ?? new Set();
+    if (this.#whole.size > 0 || this.#held > 0) {
+      holding.set(this.kernelMemory, all.add(this));
+    } else {
+      all.delete(this);
+    }
   }
 
   #releaseAtClose(file: OpenFile): void {

@@ -42,6 +42,13 @@ export class RangeLocks {
     return count;
   }
 
+  /** All of them, owner by owner. */
+  *all(): Generator<RangeLock> {
+    for (const locks of this.#locks.values()) {
+      yield* locks;
+    }
+  }
+
   has(owner: object): boolean {
     return this.#locks.has(owner);
   }

@@ -16,7 +16,7 @@ import {
   ProcFile,
   ProcLink,
 } from './proc-inode.js';
-import { limitsText, mapsText, smapsText, statmText } from './process-files.js';
+import { limitsText, mapsText, smapsRollupText, smapsText, statmText } from './process-files.js';
 import { commandLine, environment } from './program-strings.js';
 import { statText, statusText } from './status-files.js';
 import { networkDirectory } from './network-files.js';
@@ -92,6 +92,10 @@ export function processDirectory(fs: ProcFs, path: string, task: Task): Inode {
   file(
     'smaps',
     guarded(() => smapsText(task)),
+  );
+  file(
+    'smaps_rollup',
+    guarded(() => smapsRollupText(task)),
   );
   file('stat', () => statText(task));
   file('statm', () => statmText(task));

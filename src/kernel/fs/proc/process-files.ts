@@ -59,6 +59,39 @@ export function smapsText({ mm }: Task): string {
   return text;
 }
 
+/** Sums of all mappings. */
+export function smapsRollupText({ mm }: Task): string {
+  let [start, end, resident, anonymous] = [Infinity, 0, 0, 0];
+  for (const vma of mm.describe()) {
+    const kib = residentKib(mm, vma);
+    start = Math.min(start, vma.start);
+    end = Math.max(end, vma.end);
+    resident += kib;
+    anonymous += vma.inode === 0 ? kib : 0;
+  }
+  const rows: readonly (readonly [string, number])[] = [
+    ['Rss', resident],
+    ['Pss', resident],
+    ['Pss_Dirty', anonymous],
+    ['Pss_Anon', anonymous],
+    ['Pss_File', resident - anonymous],
+    ['Pss_Shmem', 0],
+    ['Shared_Clean', 0],
+    ['Shared_Dirty', 0],
+    ['Private_Clean', resident - anonymous],
+    ['Private_Dirty', anonymous],
+    ['Referenced', resident],
+    ['Anonymous', anonymous],
+    ['AnonHugePages', 0],
+    ['Swap', 0],
+    ['SwapPss', 0],
+    ['Locked', 0],
+  ];
+  const range = `${start.toString(16)}-${end.toString(16)}`;
+  const head = `${range} ---p 00000000 00:00 0                                  [rollup]\n`;
+  return head + rows.map(([name, value]) => kibLine(name, value)).join('');
+}
+
 function residentKib(mm: MemoryManager, { start, end }: VmaDescription): number {
   let bytes = 0;
   for (const run of mm.pages.overlapping(start, end)) {

@@ -77,7 +77,7 @@ const CONSTANTS: Readonly<Record<string, number | string>> = {
   'net/ipv4/tcp_fin_timeout': 60,
   'net/ipv4/tcp_max_syn_backlog': 512,
   'net/ipv6/bindv6only': 0,
-  'net/unix/max_dgram_qlen': 512,
+  'net/unix/max_dgram_qlen': 10,
 };
 
 /** Those that are made when they are read. */

@@ -2,6 +2,7 @@
 import { cpus, release, uptime, version } from 'node:os';
 import { readFileSync } from 'node:fs';
 import type { Caller } from '../caller.js';
+import { lockList } from './lock-list.js';
 import type { EntryFactory } from './proc-inode.js';
 import type { ProcFs } from './procfs.js';
 import { settingsDirectory } from './settings.js';
@@ -22,6 +23,12 @@ function memoryInfo(caller: Caller): string {
     ['SwapCached', 0],
     ['Active', total - free],
     ['Inactive', 0],
+    ['Active(anon)', total - free],
+    ['Inactive(anon)', 0],
+    ['Active(file)', 0],
+    ['Inactive(file)', 0],
+    ['Unevictable', 0],
+    ['Mlocked', 0],
     ['SwapTotal', 0],
     ['SwapFree', 0],
     ['Dirty', 0],
@@ -29,11 +36,17 @@ function memoryInfo(caller: Caller): string {
     ['AnonPages', total - free],
     ['Mapped', 0],
     ['Shmem', 0],
+    ['KReclaimable', 0],
     ['Slab', 0],
     ['SReclaimable', 0],
     ['SUnreclaim', 0],
+    ['KernelStack', 0],
+    ['PageTables', 0],
     ['CommitLimit', total],
     ['Committed_AS', total - free],
+    ['AnonHugePages', 0],
+    ['Hugepagesize', 2048],
+    ['Hugetlb', 0],
   ];
   const line = ([name, value]: readonly [string, number]): string =>
     `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`;
@@ -100,6 +113,7 @@ export function systemFiles(fs: ProcFs): [string, EntryFactory][] {
     ['diskstats', () => ''],
     ['filesystems', () => FILE_SYSTEMS],
     ['loadavg', loadAverage],
+    ['locks', lockList],
     ['meminfo', memoryInfo],
     ['partitions', () => 'major minor  #blocks  name\n\n'],
     ['stat', statistics],

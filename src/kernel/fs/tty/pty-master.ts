@@ -24,6 +24,10 @@ export class PtyMaster extends OpenFile {
     return true;
   }
 
+  override get signalsReadiness(): boolean {
+    return true;
+  }
+
   override read(dst: Uint8Array): number {
     const { terminal } = this;
     if (terminal.packetMode) {

@@ -33,6 +33,10 @@ export class PtySlave extends OpenFile {
     return true;
   }
 
+  override get signalsReadiness(): boolean {
+    return true;
+  }
+
   override read(dst: Uint8Array, task?: Task): number {
     const { terminal } = this;
     if (!terminal.masterOpen) {

@@ -20,6 +20,7 @@ export const IP_OPTIONS: IntOptionTable = new Map<number, IntOption>([
   [IpOption.RECVTOS, FLAG],
   [IpOption.FREEBIND, FLAG],
   [IpOption.BIND_ADDRESS_NO_PORT, FLAG],
+  [IpOption.MINTTL, { initial: 0, min: 0, max: 255 }],
   [IpOption.MULTICAST_TTL, { initial: 1, min: -1, max: 255 }],
   [IpOption.MULTICAST_LOOP, ON],
   [IpOption.MULTICAST_ALL, ON],
@@ -36,6 +37,9 @@ export const IPV6_OPTIONS: IntOptionTable = new Map<number, IntOption>([
   [Ipv6Option.RECVPKTINFO, FLAG],
   [Ipv6Option.RECVHOPLIMIT, FLAG],
   [Ipv6Option.RECVTCLASS, FLAG],
+  [Ipv6Option.DONTFRAG, FLAG],
+  [Ipv6Option.AUTOFLOWLABEL, ON],
+  [Ipv6Option.MINHOPCOUNT, { initial: 0, min: 0, max: 255 }],
   [Ipv6Option.TCLASS, { initial: 0, min: -1, max: 255 }],
 ]);
 
@@ -53,4 +57,5 @@ export const TCP_OPTIONS: IntOptionTable = new Map<number, IntOption>([
   [TcpOption.USER_TIMEOUT, { initial: 0, min: 0 }],
   [TcpOption.FASTOPEN, { initial: 0, min: 0 }],
   [TcpOption.NOTSENT_LOWAT, { initial: 0 }],
+  [TcpOption.FASTOPEN_CONNECT, FLAG],
 ]);

@@ -158,10 +158,14 @@ export class UdpSocket extends InetSocket {
     } else if (host?.takesDatagrams(to)) {
       this.#outlet ??= host.openOutlet(this);
       this.#outlet.send(data, to);
-    } else if (this.remote !== undefined) {
-      // The answer to a port where nobody is: only a connected socket knows whose it was.
+    } else if (this.#expects(to)) {
       this.fail(Errno.ECONNREFUSED);
     }
+  }
+
+  /** An answer from a port where nobody is finds the socket that is connected there. */
+  #expects({ address, port }: Endpoint): boolean {
+    return this.remote?.address === address && this.remote.port === port;
   }
 
   /** An error has come back for what was sent. */

@@ -76,7 +76,9 @@ export class UnixDatagram extends UnixSocket {
     if (source.remaining > limit - 32) return -Errno.EMSGSIZE;
     if (this.ended & SEND_ENDED || receiver.ended & RECEIVE_ENDED) return -Errno.EPIPE;
     const charge = source.remaining + PACKET_OVERHEAD;
-    if (receiver.#isFull || (this.#sent > 0 && this.#sent + charge > limit)) {
+    // Two that are connected to each other count the bytes alone.
+    const isFull = receiver.peer !== this && receiver.#isFull;
+    if (isFull || (this.#sent > 0 && this.#sent + charge > limit)) {
       receiver.#senders.add(this);
       return -Errno.EAGAIN;
     }
