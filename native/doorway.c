@@ -5,13 +5,14 @@
 
 /* The parts of a doorway, by where they begin: ring0/stub.S. */
 struct parts {
-  const uint8_t *begin, *stored, *made, *out, *behind, *answered, *end;
+  const uint8_t *begin, *stored, *made, *unanswered, *out, *behind, *answered, *end;
 };
 
 static const struct parts user_parts = {
     .begin = rf_doorway_user,
     .stored = rf_doorway_user_stored,
     .made = rf_doorway_user_made,
+    .unanswered = rf_doorway_user_unanswered,
     .out = rf_doorway_user_out,
     .behind = rf_doorway_user_return,
     .answered = rf_doorway_user_answered,
@@ -22,6 +23,7 @@ static const struct parts kernel_parts = {
     .begin = rf_doorway_kernel,
     .stored = rf_doorway_kernel_stored,
     .made = rf_doorway_kernel_made,
+    .unanswered = rf_doorway_kernel_unanswered,
     .out = rf_doorway_kernel_out,
     .behind = rf_doorway_kernel_return,
     .answered = rf_doorway_kernel_answered,
@@ -55,7 +57,7 @@ static enum rf_doorway leave_parts(const struct parts *parts, struct rf_mailbox 
     rf_return_from_doorway(registers);
     return RF_RETURNED;
   }
-  if (is_within(rip, parts->made, parts->out) &&
+  if (is_within(rip, parts->made, parts->unanswered) &&
       (atomic_fetch_and(&mailbox->state, ~(RF_CALL_MADE | RF_CALL_TAKEN)) & RF_CALL_ANSWERED)) {
     user->rax = mailbox->reply;
     rf_return_from_doorway(registers);

@@ -80,7 +80,9 @@
   prefetchw MAILBOX(\page, RF_MAILBOX_REGISTERS + 0x80)
   prefetchw MAILBOX(\page, RF_MAILBOX_REGISTERS + 0xc0)
   jmp \name\()_answered
-5:
+5: /* the state may be that of an earlier call */
+  .globl \name\()_unanswered
+\name\()_unanswered:
   movq REGISTER(\page, RF_RAX), %rax
   .globl \name\()_out
 \name\()_out:

@@ -13,8 +13,10 @@ const LISTENING = 0x40;
 const SPINS = 0x44;
 const REGISTERS = 0x80;
 const ANSWERS = 0x400;
+const REPLY = 8;
 const MADE = 1;
 const TAKEN = 2;
+const ANSWERED = 4;
 
 /** A guest whose calls are answered in its doorway. */
 const guestOf = (source: string, vcpus = 2): ContractGuest =>
@@ -111,6 +113,27 @@ describeKvm('a mailbox', () => {
       }
       expect(result).toBe(SwitchResult.Interrupt);
     }
+  });
+
+  it('gives no call the answer of an earlier one, on its way out with nobody listening', () => {
+    // Stopped, by the trap flag, at the instruction in front of the doorway's `out`.
+    using guest = guestOf(
+      `movabsq $${MAILBOX}, %r12
+       movl $${ANSWERED}, (%r12)
+       movq $7777, ${REPLY}(%r12)
+       movl $0, ${LISTENING}(%r12)
+       movq $39, ${REGISTERS + 10 * 8}(%r12)
+       movq $${native.constants.doorwayJump & ~0xfff}, %rdi
+       1: incq %rdi\n cmpw $0xf5e6, (%rdi)\n jne 1b
+       subq $7, %rdi
+       leaq 9f(%rip), %rcx
+       movl $0x202, %r11d
+       pushfq\n orl $0x100, (%rsp)\n popfq
+       jmp *%rdi
+       9: ud2`,
+    );
+    expect(guest.run()).toBe(SwitchResult.Syscall);
+    expect(guest.registers.getNumber(Register.OrigRax)).toBe(39);
   });
 
   it('shows a context nothing of another', () => {
