@@ -22,7 +22,7 @@ export interface PlatformOptions {
   readonly rewriteCalls?: boolean;
   /**
    * Answers system calls without leaving the guest, by a thread on another processor (docs/doorway.md), on KVM: `auto`
-   * where it is found to pay, `off`, the default, or `on`, always.
+   * where it is found to pay, the default, `off`, or `on`, always.
    */
   readonly exitless?: Exitless;
 }

@@ -41,7 +41,7 @@ async function createKvm(options: PlatformOptions): Promise<Platform> {
     ...sizesOf(options),
     device,
     callSites: options.rewriteCalls === true,
-    exitless: options.exitless ?? 'off',
+    exitless: options.exitless ?? 'auto',
   });
 }
 

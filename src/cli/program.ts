@@ -104,7 +104,7 @@ function createRunCommand(status: { value: number }): Command {
         'answer system calls without leaving the guest: auto where that pays, off or on (docs/doorway.md)',
       )
         .choices(['auto', 'off', 'on'])
-        .default('off'),
+        .default('auto'),
     )
     .option('--trace', 'print each system call to standard error, a line each')
     .option('--trace-file <file>', 'print them to a file instead')

@@ -3,7 +3,7 @@
  * Bochs; Node, what it needs, and this repository are squashfs images on its disks.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { createReadStream, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -109,9 +109,12 @@ function start(parts: Parts): Machine {
     },
   );
   createInterface({ input: machine.stderr }).on('line', drainScreen);
+  // A process of its own, which can be ended: if Bochs dies before it opens the FIFO, whoever reads waits for good.
+  const reader = spawn('cat', [join(scratch, 'serial')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  machine.once('exit', () => setTimeout(() => reader.kill(), 1000));
   return {
     process: machine,
-    console: createReadStream(join(scratch, 'serial')),
+    console: reader.stdout,
     log: join(scratch, 'bochs.log'),
   };
 }
