@@ -52,7 +52,7 @@ function bar(result: Result, y: number, most: number, base: number | undefined):
   const x = MARGIN + LABELS;
   const middle = y + BAR / 2;
   const { p10, p50, p90, unit } = result;
-  const times = base === undefined ? '' : `  ${Number((p50 / base).toPrecision(3))} ×`;
+  const times = base === undefined ? '' : `, ${Number((p50 / base).toPrecision(3))} × native`;
   return [
     `<g id="${escape(result.name)}">`,
     text(MARGIN, y + BAR - 2, labelOf(result)),

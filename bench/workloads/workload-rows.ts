@@ -97,7 +97,7 @@ const redis = (test: 'set' | 'get', requests: number): Workload => ({
   ],
   batch: 1,
   samples: 1,
-  rounds: 7,
+  rounds: 5,
   things: requests,
 });
 
@@ -116,15 +116,15 @@ const workloads = (effort: Effort): readonly Workload[] => [
   { ...whole('exec.true', ['/bin/true'], 20), samples: 2, needs: [] },
   own('matrix', 'matrix', 'ms', 4, 1, 15),
   {
-    ...whole('sha256sum', ['sha256sum'], 5),
+    ...whole('sha256sum', ['sha256sum'], 3),
     command: (program) => [program, 'spawn', 'sha256sum', zeros(count(effort, 1024, 16) * MIB)],
   },
   whole('find', ['find', effort.quick ? input('') : '/usr/share'], 5),
   whole('python3', ['python3', '-c', 'pass']),
   whole('gcc', ['gcc', '-o', scratch('hello'), input('hello.c')]),
   whole('sqlite3', ['sqlite3', scratch('script.db'), `.read ${input('script.sql')}`]),
-  redis('set', count(effort, 5000, 20)),
-  redis('get', count(effort, 5000, 20)),
+  redis('set', count(effort, 2000, 20)),
+  redis('get', count(effort, 2000, 20)),
 ];
 
 function row(workload: Workload, way: Way, effort: Effort): Row {
