@@ -54,7 +54,11 @@ def attributes():
     os.close(fd)
 
 def nameless():
-    fd = os.open(base, os.O_TMPFILE | os.O_RDWR, 0o640)
+    fd = outcome(os.open, base, os.O_TMPFILE | os.O_RDWR, 0o640)
+    if isinstance(fd, str):
+        # Not every file system has them.
+        print(fd)
+        return
     print(os.write(fd, b"hello"), os.pread(fd, 10, 0), os.fstat(fd).st_nlink, oct(os.fstat(fd).st_mode))
     print(os.listdir(base).count("named"))
     print(checked(libc.linkat(-100, f"/proc/self/fd/{fd}".encode(), -100, path("named").encode(), 0x400)))

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 import { workload } from '../patience.js';
 import { largeFile } from './large-file.js';
-import { ENVIRONMENT, outcomeOf, ringfence } from './outcome.js';
+import { ENVIRONMENT, outcomeOf, ringfence, run, runGuest } from './outcome.js';
 import { describePlatforms } from './platforms.js';
 import { expectSameAsNative } from './same.js';
 
@@ -70,6 +70,17 @@ describePlatforms('programs of the host, linked dynamically', () => {
     const lines = Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}\n`);
     expect(native.stdout.toString()).toBe(lines.join(''));
   });
+
+  // What they show is another machine's; what they miss they say.
+  it.each(['lscpu', 'lscpu -e', 'free', 'vmstat', 'top -b -n 1', 'ps aux', 'lslocks', 'findmnt /'])(
+    '%s finds what it reads',
+    async (command) => {
+      const native = await run(['sh', '-c', command]);
+      const sandboxed = await runGuest(['sh', '-c', command]);
+      expect(sandboxed.stderr.toString()).toBe(native.stderr.toString());
+      expect(sandboxed.status).toBe(native.status);
+    },
+  );
 
   it('env starts another program', async () => {
     await expectSameAsNative(['/usr/bin/env', 'A=1', '/usr/bin/env']);

@@ -4,13 +4,14 @@ import type { Caller } from '../caller.js';
 import { SYS_DEVICE } from '../device-numbers.js';
 import { emptyStatfs } from '../file-system.js';
 import type { Inode } from '../inode.js';
+import { cpuList, topologyFiles } from './cpu-topology.js';
 import { type EntryFactory, GeneratedFs, ProcDirectory, ProcFile, ROOT } from './proc-inode.js';
 
 type Content = (caller: Caller) => string;
 
 /** Paths and contents; a path that ends in a slash is an empty directory. */
 function files(cpuCount: number): ReadonlyMap<string, Content> {
-  const cpus: Content = () => (cpuCount === 1 ? '0\n' : `0-${String(cpuCount - 1)}\n`);
+  const cpus: Content = () => cpuList(0, cpuCount - 1);
   const list = new Map<string, Content>([
     ['block/', () => ''],
     ['class/net/lo/', () => ''],
@@ -29,8 +30,8 @@ function files(cpuCount: number): ReadonlyMap<string, Content> {
     ['kernel/mm/transparent_hugepage/hpage_pmd_size', () => '2097152\n'],
     ['kernel/mm/transparent_hugepage/shmem_enabled', () => 'always madvise [never]\n'],
   ]);
-  for (let cpu = 0; cpu < cpuCount; cpu++) {
-    list.set(`devices/system/cpu/cpu${String(cpu)}/topology/core_id`, () => `${String(cpu)}\n`);
+  for (const [path, content] of topologyFiles(cpuCount)) {
+    list.set(`devices/system/${path}`, () => content);
   }
   return list;
 }

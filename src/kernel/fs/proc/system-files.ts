@@ -1,6 +1,7 @@
 /** Files of /proc that tell of the machine and the kernel. */
 import { cpus, release, uptime, version } from 'node:os';
 import { readFileSync } from 'node:fs';
+import { PAGE_SIZE } from '../../../platform/file-range.js';
 import type { Caller } from '../caller.js';
 import { lockList } from './lock-list.js';
 import type { EntryFactory } from './proc-inode.js';
@@ -86,6 +87,15 @@ function statistics(caller: Caller): string {
   );
 }
 
+/** Nothing here is paged, and nobody counts what the host does. */
+function virtualMemory(caller: Caller): string {
+  const memory = caller.kernel?.memory;
+  const free = Math.max(0, (memory?.limit ?? 0) - (memory?.allocated ?? 0));
+  const names = ['pgpgin', 'pgpgout', 'pswpin', 'pswpout', 'pgfault', 'pgmajfault', 'oom_kill'];
+  const counters = names.map((name) => `${name} 0\n`).join('');
+  return `nr_free_pages ${String(Math.floor(free / PAGE_SIZE))}\n${counters}`;
+}
+
 function upTime(): string {
   const seconds = uptime().toFixed(2);
   return `${seconds} ${seconds}\n`;
@@ -119,6 +129,7 @@ export function systemFiles(fs: ProcFs): [string, EntryFactory][] {
     ['stat', statistics],
     ['swaps', () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'],
     ['uptime', upTime],
+    ['vmstat', virtualMemory],
     ['version', () => `Linux version ${release()} (ringfence) ${version()}\n`],
   ];
   const entries = files.map(([name, content]): [string, EntryFactory] => [
