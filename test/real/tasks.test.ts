@@ -73,6 +73,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('timers')]);
   });
 
+  it('every clock: sleeping and timers by it, interval timers, processors', async () => {
+    await expectSameAsNative([guest('clock_calls')]);
+  });
+
   it('clocks that are read without a call', async () => {
     await expectSameAsNative([guest('clocks')]);
   });

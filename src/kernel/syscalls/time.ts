@@ -8,8 +8,10 @@ import {
   realtimeMilliseconds,
   toMilliseconds,
 } from '../time/clock.js';
-import { readClock } from '../time/task-clock.js';
+import { IntervalTimer } from '../time/interval-timer.js';
+import { readClock, timerClock } from '../time/task-clock.js';
 import { after } from '../time/timeout.js';
+import type { TimerClock } from '../time/timer-clock.js';
 import {
   millisecondsUntil,
   putLong,
@@ -63,17 +65,19 @@ function sysNanosleep(task: Task, args: Registers): SyscallResult {
 
 function sysClockNanosleep(task: Task, args: Registers): SyscallResult {
   const clock = args.argumentInt(0);
-  const now = readClock(task, clock);
-  if (typeof now === 'number' || clock === ClockId.ThreadCpu) return -Errno.EINVAL;
+  if (clock === ClockId.ThreadCpu) return -Errno.EINVAL;
+  const counts = timerClock(task, clock);
+  if (typeof counts === 'number') return counts;
   const time = readTimespec(task.mm, args.argument(2));
   if (typeof time === 'number') return time;
-  if ((args.argumentUint(1) & TIMER_ABSTIME) === 0) {
-    return sleep(task, toMilliseconds(time), args.argument(3));
+  const isAbsolute = (args.argumentUint(1) & TIMER_ABSTIME) !== 0;
+  if (clock < 0 || clock === ClockId.ProcessCpu) {
+    const due = toMilliseconds(time) + (isAbsolute ? 0 : counts.now());
+    return sleepByCpuTime(task, counts, due, isAbsolute ? 0 : args.argument(3));
   }
-  if (clock === ClockId.ProcessCpu) {
-    return sleep(task, toMilliseconds(time) - task.process.cpuTime, 0);
-  }
-  return sleep(task, millisecondsUntil(clock, time), 0);
+  return isAbsolute
+    ? sleep(task, millisecondsUntil(clock, time), 0)
+    : sleep(task, toMilliseconds(time), args.argument(3));
 }
 
 /** Cut short by a signal, tells at `remainder` (unless 0) how much was left. */
@@ -95,6 +99,39 @@ async function sleepUntil(task: Task, due: number, remainder: number): Promise<n
   if (remainder === 0) return result;
   const left = fromMilliseconds(Math.max(due - performance.now(), 0));
   return writeTimespec(task.mm, remainder, left) === 0 ? result : -Errno.EFAULT;
+}
+
+/** The same, until so much CPU time has been used. */
+async function sleepByCpuTime(
+  task: Task,
+  clock: TimerClock,
+  due: number,
+  remainder: number,
+): Promise<number> {
+  if (clock.now() >= due) return 0;
+  const { timer, over } = cpuAlarm(clock);
+  timer.armAt(due, 0);
+  const result = await task.block(over, () => {
+    timer.disarm();
+  });
+  if (result === 0) return 0;
+  task.resume = () => sleepByCpuTime(task, clock, due, remainder);
+  if (remainder === 0) return result;
+  const left = fromMilliseconds(Math.max(due - clock.now(), 0));
+  return writeTimespec(task.mm, remainder, left) === 0 ? result : -Errno.EFAULT;
+}
+
+function cpuAlarm(clock: TimerClock): { timer: IntervalTimer; over: Promise<number> } {
+  let ring = (): void => undefined;
+  const over = new Promise<number>((resolve) => {
+    ring = () => {
+      resolve(0);
+    };
+  });
+  const timer = new IntervalTimer(() => {
+    ring();
+  }, clock);
+  return { timer, over };
 }
 
 function sysTimes(task: Task, args: Registers): number {

@@ -86,6 +86,8 @@ export class Task {
   idleTime = 0;
   readonly startTime = performance.now();
   #wake: (() => void) | undefined;
+  /** When the present wait began. */
+  #waitsSince: number | undefined;
   /** Only the end of the thread cuts the present wait short. */
   #isUninterruptible = false;
 
@@ -120,7 +122,7 @@ export class Task {
 
   /** CPU time in milliseconds. What the thread did not wait it ran, here or in the guest. */
   get cpuTime(): number {
-    return performance.now() - this.startTime - this.idleTime;
+    return (this.#waitsSince ?? performance.now()) - this.startTime - this.idleTime;
   }
 
   /** An asynchronous switch is under way: the thread runs in the guest while others run here. */
@@ -195,6 +197,7 @@ export class Task {
 
   async #wait<T>(promise: Promise<T>, cancel: () => void): Promise<T | number> {
     const begin = performance.now();
+    this.#waitsSince = begin;
     const interrupted = new Promise<number>((resolve) => {
       this.#wake = () => {
         cancel();
@@ -207,6 +210,7 @@ export class Task {
     } finally {
       this.kernel.runnable++;
       this.#wake = undefined;
+      this.#waitsSince = undefined;
       this.idleTime += performance.now() - begin;
     }
   }

@@ -36,7 +36,7 @@ export function readClock(task: Task, clock: number): Timespec | number {
   }
 }
 
-/** The clock that a timer counts on, or -EINVAL. */
+/** The clock that a timer or a sleep counts on; -EINVAL, -EOPNOTSUPP. */
 export function timerClock(task: Task, clock: number): TimerClock | number {
   switch (clock) {
     case ClockId.Realtime:
@@ -47,6 +47,10 @@ export function timerClock(task: Task, clock: number): TimerClock | number {
     case ClockId.Boottime:
     case ClockId.BoottimeAlarm:
       return monotonicClock;
+    case ClockId.MonotonicRaw:
+    case ClockId.RealtimeCoarse:
+    case ClockId.MonotonicCoarse:
+      return -Errno.EOPNOTSUPP;
     default:
       return cpuClockOf(task, clock);
   }
