@@ -12,7 +12,7 @@ export const SANDBOX_WAYS = [
   'kvm-exitless',
 ] as const satisfies readonly SandboxWay[];
 
-/** `kvm` leaves the guest for each call, which is the default; `kvm-exitless` is all there is against that. */
+/** `kvm` leaves the guest for each call; `kvm-exitless` is all there is against that. */
 const OPTIONS = {
   ptrace: { platform: 'ptrace' },
   kvm: { platform: 'kvm', exitless: 'off' },
