@@ -5,6 +5,7 @@
 
 #include "exchange.h"
 #include "interrupts.h"
+#include "mailbox.h"
 #include "vcpu.h"
 
 /* Offsets in the XSAVE area's legacy region (SDM volume 1, table 10-2), in 32-bit words. */
@@ -24,6 +25,8 @@ void rf_context_init(struct rf_context *context) {
   memset(context, 0, sizeof(*context));
   context->id = rf_interrupts_new_id();
   context->cpu = -1;
+  for (unsigned number = 0; number < RF_ANSWERS; number++)
+    context->answers[number] = RF_NO_ANSWER;
   context->xsave.region[XSAVE_FCW] = FCW_INITIAL;
   context->xsave.region[XSAVE_MXCSR] = MXCSR_INITIAL;
   context->xsave.region[XSAVE_XSTATE_BV] = XSTATE_X87_SSE;
@@ -56,6 +59,19 @@ void rf_context_interrupt(struct rf_context *context) {
   struct rf_vcpu *vcpu = atomic_load(&context->running);
   if (vcpu)
     rf_vcpu_kick(vcpu);
+}
+
+/*
+ * The guest may be running. Nobody is told anything of the change but by stores behind this one, a reply or
+ * an entry among them, and the processor keeps their order: who has been told finds the new answer.
+ */
+bool rf_context_publish(struct rf_context *context, uint64_t number, int64_t answer) {
+  if (number >= RF_ANSWERS)
+    return false;
+  context->answers[number] = answer;
+  if (context->loaded)
+    atomic_store(&context->loaded->mailbox->answers[number], answer);
+  return answer != RF_NO_ANSWER;
 }
 
 int rf_context_get_xsave(struct rf_context *context, void *xsave) {

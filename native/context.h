@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../ring0/abi.h"
 #include "kvm.h"
 #include "kvm_ioctl.h"
 #include "pace.h"
@@ -19,7 +20,8 @@ struct rf_context {
   /* The vCPU whose extended state is this context's; NULL where `xsave` holds it. */
   struct rf_vcpu *loaded;
   struct rf_pace pace;
-  int32_t cpu; /* vCPU it last ran on, or -1 */
+  int32_t cpu;                 /* vCPU it last ran on, or -1 */
+  int64_t answers[RF_ANSWERS]; /* as in the mailbox of the vCPU where it is loaded */
   struct kvm_xsave xsave;
 };
 

@@ -133,6 +133,11 @@ int rf_kvm_capabilities(const char *device, struct rf_capability *capabilities, 
 struct rf_context *rf_context_new(void);
 void rf_context_delete(struct rf_context *context);
 void rf_context_interrupt(struct rf_context *context);
+/*
+ * The doorway answers system call `number` from now on, until RF_NO_ANSWER is published for it; whether it
+ * does. Others may not be told of what has changed before.
+ */
+bool rf_context_publish(struct rf_context *context, uint64_t number, int64_t answer);
 /* Never used twice, by contexts of the other platform neither. */
 uint64_t rf_context_id(const struct rf_context *context);
 int32_t rf_context_cpu(const struct rf_context *context);

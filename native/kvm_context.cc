@@ -6,6 +6,7 @@ Napi::Function Context::Define(Napi::Env env) {
   return DefineClass(env, "Context",
                      {
                          InstanceMethod<&Context::Interrupt>("interrupt"),
+                         InstanceMethod<&Context::Publish>("publish"),
                          InstanceAccessor<&Context::Id>("id"),
                          InstanceAccessor<&Context::Cpu>("cpu"),
                          InstanceMethod<&Context::GetExtendedState>("getExtendedState"),
@@ -30,6 +31,12 @@ void Context::Free() {
 }
 
 void Context::Interrupt(const Napi::CallbackInfo &) { rf_context_interrupt(context_); }
+
+Napi::Value Context::Publish(const Napi::CallbackInfo &info) {
+  auto number = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  int64_t answer = info[1].IsNumber() ? info[1].As<Napi::Number>().Int64Value() : RF_NO_ANSWER;
+  return Napi::Boolean::New(info.Env(), rf_context_publish(context_, number, answer));
+}
 
 Napi::Value Context::Id(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), static_cast<double>(rf_context_id(context_)));

@@ -145,6 +145,8 @@ public:
 
 private:
   void Interrupt(const Napi::CallbackInfo &info);
+  // publish(number, answer): undefined for none; whether there is one now.
+  Napi::Value Publish(const Napi::CallbackInfo &info);
   Napi::Value Id(const Napi::CallbackInfo &info);
   Napi::Value Cpu(const Napi::CallbackInfo &info);
   // getExtendedState(dst), setExtendedState(src): 4096 bytes; 0 or a negative errno.

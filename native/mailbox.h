@@ -51,5 +51,6 @@ RF_CHECK(registers.fs, RF_MAILBOX_REGISTERS + RF_FS);
 RF_CHECK(registers.gs, RF_MAILBOX_REGISTERS + RF_GS);
 #undef RF_CHECK
 _Static_assert(sizeof(struct rf_mailbox) == RF_PAGE_SIZE, "the mailbox is a page");
+_Static_assert(sizeof(_Atomic int64_t) == sizeof(int64_t), "a context's answers are copied whole");
 
 #endif

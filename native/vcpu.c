@@ -120,12 +120,12 @@ static int set_sregs(struct rf_vcpu *vcpu) {
   return rf_kvm_set_sregs(vcpu->fd, &sregs);
 }
 
-/* It holds what the last context had in its registers, and what was published for it. */
-static void clear_mailbox(struct rf_vcpu *vcpu) {
+/* The mailbox holds what the last context had in its registers, and its answers, which are not the next
+ * one's. */
+static void hand_mailbox(struct rf_vcpu *vcpu, const struct rf_context *context) {
   struct rf_mailbox *mailbox = vcpu->mailbox;
-  memset(mailbox, 0, sizeof(*mailbox));
-  for (unsigned number = 0; number < RF_ANSWERS; number++)
-    atomic_store_explicit(&mailbox->answers[number], RF_NO_ANSWER, memory_order_relaxed);
+  memset(mailbox, 0, offsetof(struct rf_mailbox, answers));
+  memcpy((void *)mailbox->answers, context->answers, sizeof(mailbox->answers));
 }
 
 int rf_vcpu_create(struct rf_vcpu *vcpu, struct rf_machine *machine, unsigned id, const char **stage) {
@@ -136,7 +136,6 @@ int rf_vcpu_create(struct rf_vcpu *vcpu, struct rf_machine *machine, unsigned id
   uint8_t *stack = rf_machine_vcpu_page(machine, id, RF_VCPU_STACK);
   vcpu->frame = (const struct rf_exception_frame *)(const void *)(stack + RF_PAGE_SIZE) - 1;
   vcpu->mailbox = (struct rf_mailbox *)(void *)rf_machine_vcpu_page(machine, id, RF_VCPU_MAILBOX);
-  clear_mailbox(vcpu);
   vcpu->fd = -1;
   STEP("system mappings", rf_map_system_pages(machine, id, &vcpu->system_entry));
   STEP("KVM_CREATE_VCPU", vcpu->fd = rf_kvm_create_vcpu(machine->vm, id));
@@ -215,7 +214,7 @@ int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context) {
   status = rf_context_put_xsave(context, vcpu->fd, vcpu->machine->state_components);
   if (status < 0)
     return status;
-  clear_mailbox(vcpu);
+  hand_mailbox(vcpu, context);
   vcpu->loaded = context;
   context->loaded = vcpu;
   return 0;

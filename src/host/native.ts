@@ -109,6 +109,8 @@ export interface NativeContext {
   readonly id: number;
   readonly cpu: number;
   interrupt(): void;
+  /** Whether the guest answers the call itself from now on: not without an answer. */
+  publish(number: number, answer: number | undefined): boolean;
   getExtendedState(dst: Uint8Array): number;
   setExtendedState(src: Uint8Array): number;
   dispose(): void;

@@ -68,6 +68,10 @@ export class KvmContext extends ContextBase<NativeContext, KvmAddressSpace> {
     this.#pool.forget(this.mechanism);
   }
 
+  protected override announce(call: number, result: number | undefined): boolean {
+    return this.mechanism.publish(call, result);
+  }
+
   protected override own(addressSpace: AddressSpace): KvmAddressSpace | undefined {
     const isOwn = addressSpace instanceof KvmAddressSpace && addressSpace.machine === this.#machine;
     return isOwn ? addressSpace : undefined;

@@ -48,6 +48,9 @@ export abstract class ContextBase<
     budget?: number,
   ): SwitchResult;
 
+  /** `publish`, of a context that there is. */
+  protected abstract announce(call: number, result: number | undefined): boolean;
+
   /** `addressSpace` if it is of the context's platform. */
   protected abstract own(addressSpace: AddressSpace): Space | undefined;
 
@@ -57,6 +60,10 @@ export abstract class ContextBase<
 
   interrupt(): void {
     if (!this.#disposed) this.mechanism.interrupt();
+  }
+
+  publish(call: number, result: number | undefined): boolean {
+    return !this.#disposed && this.announce(call, result);
   }
 
   getExtendedState(): Uint8Array {

@@ -60,6 +60,13 @@ export interface Context {
    * called. Other threads call `interruptContext`.
    */
   interrupt(): void;
+  /**
+   * Has the guest answer system call `call` by itself, with `result` and all else as ever, until it is published with
+   * `undefined`; a switch reports it only where it was interrupted on its way there. At any time, also while a switch is
+   * under way; whoever has the caller's answer to a later call, or is told otherwise that it has been done, finds it so.
+   * False where switches report the call as ever: on platforms without such answers, for numbers that have none, and for -1.
+   */
+  publish(call: number, result: number | undefined): boolean;
   /** Number of the CPU this context last ran on, -1 before it has run. */
   readonly cpu: number;
   /**

@@ -56,6 +56,11 @@ export class PtraceContext extends ContextBase<NativeTraceContext, PtraceAddress
     return report(result, space, registers);
   }
 
+  /** Every system call stops a tracee: there is no place in it where one could be answered. */
+  protected override announce(): boolean {
+    return false;
+  }
+
   protected override own(addressSpace: AddressSpace): PtraceAddressSpace | undefined {
     const isOwn =
       addressSpace instanceof PtraceAddressSpace && addressSpace.machine === this.#machine;

@@ -250,6 +250,15 @@ export class FakeContext implements Context {
     return this.switchSync(space, registers);
   }
 
+  /** By number. A script's calls are reported all the same. */
+  readonly published = new Map<number, number>();
+
+  publish(call: number, result: number | undefined): boolean {
+    if (result === undefined) this.published.delete(call);
+    else this.published.set(call, result);
+    return result !== undefined;
+  }
+
   interrupt(): void {
     this.#interrupted?.();
   }

@@ -4,7 +4,8 @@ import { SwitchResult } from '../../src/platform/contract.js';
 import { Register } from '../../src/platform/registers.js';
 import { KEPT } from '../contract/guest.js';
 import { describeKvm } from '../kvm.js';
-import { CODE, Guest, STACK_TOP } from './guest.js';
+import { workload } from '../patience.js';
+import { CODE, DATA, Guest, STACK_TOP } from './guest.js';
 
 describeKvm('the doorway', () => {
   it('rewinds a port access of the program`s own to the instruction', () => {
@@ -57,6 +58,67 @@ describeKvm('the doorway', () => {
       registers.setNumber(Register.Rax, 7);
       expect(guest.run()).toBe(SwitchResult.Syscall);
       expect(registers.getNumber(Register.Rbp) & 0xcd5).toBe(0x401);
+    });
+
+    it.each(Object.entries(JUMPS))(
+      'gives a published answer, and keeps all else, %s',
+      (_, jump) => {
+        using guest = new Guest(
+          `pushfq\n orl $0x40401, (%rsp)\n popfq\n ${call(39, jump)}
+         movq %rax, ${DATA}\n movq %rcx, ${DATA + 8}\n pushfq\n popq ${DATA + 16}\n movq %r11, ${DATA + 24}
+         leaq 9b(%rip), %rax\n movq %rax, ${DATA + 32}\n movl $300, %eax\n syscall`,
+        );
+        const { context, registers } = guest;
+        for (const [n, register] of KEPT.entries())
+          registers.set(register, 0x1234567890abcn * BigInt(n));
+        const pattern = Uint8Array.from({ length: 2040 }, (__, i) => (i * 7) & 0xff);
+        guest.space.copyOut(STACK_TOP - 4096, pattern);
+        registers.setNumber(Register.Rsp, STACK_TOP - 2048);
+        expect(context.publish(39, 0x123456789a)).toBe(true);
+        expect(guest.run()).toBe(SwitchResult.Syscall);
+        expect(registers.getNumber(Register.Rax)).toBe(300);
+        for (const [n, register] of KEPT.entries()) {
+          expect(registers.get(register)).toBe(0x1234567890abcn * BigInt(n));
+        }
+        expect(registers.getNumber(Register.Rsp)).toBe(STACK_TOP - 2048);
+        const seen = new BigUint64Array(5);
+        guest.space.copyIn(DATA, new Uint8Array(seen.buffer));
+        const [rax, rcx, flags = 0n, r11, returnAddress] = seen;
+        expect(rax).toBe(0x123456789an);
+        expect(rcx).toBe(returnAddress);
+        expect(flags & 0x244dd5n).toBe(0x40401n);
+        expect(r11).toBe(flags);
+        const after = new Uint8Array(2040);
+        guest.space.copyIn(STACK_TOP - 4096, after);
+        expect(after).toEqual(pattern);
+      },
+    );
+
+    it('gives a published answer whenever it is interrupted', () => {
+      const jump = JUMPS['by the pointer to it'];
+      using guest = new Guest(
+        `1: ${call(39, jump)} cmpq $77, %rax\n jne 2f\n incq %rbx\n jmp 1b\n 2: ud2`,
+      );
+      const { context, space, registers } = guest;
+      context.publish(39, 77);
+      let interrupts = 0;
+      for (let n = 0; n < workload(300); n++) {
+        const before = registers.getNumber(Register.Rbx);
+        const result = context.switchSync(space, registers, -1, 100 + n);
+        const rip = registers.getNumber(Register.Rip);
+        expect(rip).toBeGreaterThanOrEqual(CODE);
+        expect(rip).toBeLessThan(CODE + 64);
+        expect(registers.getNumber(Register.Rsp)).toBe(STACK_TOP);
+        expect(registers.getNumber(Register.Rbx)).toBeGreaterThanOrEqual(before);
+        if (result === SwitchResult.Interrupt) {
+          interrupts++;
+          continue;
+        }
+        expect(result).toBe(SwitchResult.Syscall);
+        expect(registers.getNumber(Register.Rax)).toBe(39);
+        registers.setNumber(Register.Rax, 77);
+      }
+      expect(interrupts).toBeGreaterThan(0);
     });
 
     it('makes one call of it where the program single-steps', () => {

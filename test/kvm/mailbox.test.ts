@@ -17,6 +17,8 @@ const REPLY = 8;
 const MADE = 1;
 const TAKEN = 2;
 const ANSWERED = 4;
+/** A number that has no answer, whatever is written there. */
+const REFUSED = 1000;
 
 /** A guest whose calls are answered in its doorway. */
 const guestOf = (source: string, vcpus = 2): ContractGuest =>
@@ -157,6 +159,45 @@ describeKvm('a mailbox', () => {
       true,
     );
   });
+
+  it.each(['off', 'on'] as const)(
+    'has answers that a program forges for itself alone, exit-less %s',
+    (exitless) => {
+      using guest = new ContractGuest(
+        (options) => createKvmPlatform({ ...options, exitless }),
+        `movabsq $${MAILBOX}, %r12
+         1: xorl %ecx, %ecx
+         2: leaq (, %rcx, 8), %rdx\n movq %rdx, (%r12, %rcx, 8)\n incl %ecx\n cmpl $512, %ecx\n jne 2b
+         movl $39, %eax\n syscall\n movq %rax, %rdi
+         movl $${REFUSED}, %eax\n syscall\n jmp 1b`,
+        { vcpus: 1 },
+      );
+      const { platform, registers } = guest;
+      const space = guest.newSpace(
+        `1: movl $39, %eax\n syscall\n movq %rax, %rdi\n movl $${REFUSED}, %eax\n syscall\n jmp 1b`,
+      );
+      const honest = platform.newContext();
+      const own = guest.start(new Registers());
+      guest.context.publish(39, 1);
+      honest.publish(39, 2);
+      const ownCall = (): number => {
+        expect(honest.switchSync(space, own, -1)).toBe(SwitchResult.Syscall);
+        expect(own.getNumber(Register.Rax)).toBe(REFUSED);
+        return own.getNumber(Register.Rdi);
+      };
+      for (let n = 0; n < 50; n++) {
+        expect(guest.run()).toBe(SwitchResult.Syscall);
+        expect(registers.getNumber(Register.Rax)).toBe(REFUSED);
+        expect(registers.getNumber(Register.Rdi)).toBe(ANSWERS + 39 * 8);
+        expect(ownCall()).toBe(2);
+      }
+      expect(ownCall()).toBe(2);
+      honest.publish(39, undefined);
+      guest.run();
+      expect(honest.switchSync(space, own, -1)).toBe(SwitchResult.Syscall);
+      expect(own.getNumber(Register.Rax)).toBe(39);
+    },
+  );
 
   it('gives up a call that waits for its answer to whoever needs the vCPU', () => {
     using guest = guestOf(
