@@ -112,7 +112,8 @@ export class Kernel {
     this.cpuCount = options.cpuCount ?? 1;
     this.network = new Network(KernelMemory.of(this.memory), options.hostNetwork);
     this.#credentials = options.credentials ?? hostCredentials();
-    const dispatch = createDispatcher(syscallTable);
+    // A trace shows every call.
+    const dispatch = createDispatcher(syscallTable, options.trace === undefined);
     this.tracer = options.trace === undefined ? undefined : new Tracer(syscallTable, options.trace);
     this.dispatch = this.tracer?.wrap(dispatch) ?? dispatch;
   }

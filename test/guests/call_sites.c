@@ -1,7 +1,7 @@
 /*
  * System calls at places that a sandbox may rewrite once they have been used: whatever a program can do to
  * such a place, and see of it, short of loading its own code. "rewritten" says whether a load finds other
- * code there.
+ * code there. getppid(2) is one that need not leave a sandbox's guest, getpgid(2) and getsid(2) are not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,15 +30,15 @@ PROBE(jumps, 110)
 PROBE(steps, 110)
 PROBE(signals, 110)
 PROBE(reads, 0)
-PROBE(written, 110)
-PROBE(changed, 110)
-PROBE(toggled, 110)
-PROBE(dropped, 110)
-PROBE(moved, 110)
-PROBE(covered, 110)
+PROBE(written, 121)
+PROBE(changed, 121)
+PROBE(toggled, 121)
+PROBE(dropped, 121)
+PROBE(moved, 121)
+PROBE(covered, 121)
 PROBE(forked, 110)
 PROBE(invalid, 110)
-PROBE(pid, 39)
+PROBE(session, 124)
 
 /* long enter(void *at, long rax, long rdi, long rsi, long rdx, long *rcx) */
 __asm__(".text\nenter:\n push %rbx\n push %r9\n mov %rdi, %rbx\n mov %rsi, %rax\n mov %rdx, %rdi\n mov %rcx, "
@@ -164,7 +164,7 @@ static void halfway(void) {
   }
 }
 
-static const unsigned char original[] = {0xb8, 110, 0, 0, 0, 0x0f, 0x05, 0x90};
+static const unsigned char original[] = {0xb8, SYS_getpgid, 0, 0, 0, 0x0f, 0x05, 0x90};
 
 static void read_by_the_kernel(void) {
   unsigned char bytes[sizeof(original)] = {0};
@@ -176,7 +176,7 @@ static void read_by_the_kernel(void) {
   memset(bytes, 0, sizeof(bytes));
   if (write(ends[1], written + 4, 4) < 0 || read(ends[0], bytes, 4) < 0)
     return;
-  printf(", a part: %d, and as ever: %d\n", memcmp(bytes, original + 4, 4) == 0, call(written) == getppid());
+  printf(", a part: %d, and as ever: %d\n", memcmp(bytes, original + 4, 4) == 0, call(written) == getpgrp());
 }
 
 static void changed_by_the_program(void) {
@@ -205,12 +205,12 @@ static void *toggle(void *unused) {
 static void undone_at_any_time(void) {
   pthread_t thread;
   int bad = 0;
-  long expected = getppid();
+  long expected = getpgrp();
   if (pthread_create(&thread, NULL, toggle, NULL) != 0)
     return;
   while (!done) {
     bad += call(toggled) != expected;
-    bad += enter(toggled + 5, SYS_getppid, 0, 0, 0, &rcx) != expected;
+    bad += enter(toggled + 5, SYS_getpgid, 0, 0, 0, &rcx) != expected;
   }
   pthread_join(thread, NULL);
   printf("undone at any time: %d wrong\n", bad);
@@ -220,15 +220,15 @@ static void dropped_and_moved(void) {
   for (int i = 0; i < 3; i++) {
     use(dropped);
     madvise(dropped, PAGE, MADV_DONTNEED);
-    printf("dropped: %d\n", enter(dropped + 5, SYS_getppid, 0, 0, 0, &rcx) == getppid());
+    printf("dropped: %d\n", enter(dropped + 5, SYS_getpgid, 0, 0, 0, &rcx) == getpgrp());
   }
   use(moved);
   char *there = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   there = mremap(moved, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, there);
-  printf("moved: %d", call(there) == getppid());
+  printf("moved: %d", call(there) == getpgrp());
   printf(", back at %ld", rcx - (long)there);
   use(there);
-  printf(", used: %d\n", call(there) == getppid());
+  printf(", used: %d\n", call(there) == getpgrp());
 }
 
 /* The offset of `address` in the program's file, by /proc/self/maps. */
@@ -250,16 +250,16 @@ static void covered_by_another(void) {
   int file = open("/proc/self/exe", O_RDONLY);
   use(covered);
   void *there = mmap(covered, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED | MAP_DENYWRITE, file,
-                     file_offset(pid));
-  printf("covered: %d %d", there == covered, call(covered) == getpid());
+                     file_offset(session));
+  printf("covered: %d %d", there == covered, call(covered) == getsid(0));
   use(covered);
-  printf(", used: %d\n", call(covered) == getpid());
+  printf(", used: %d\n", call(covered) == getsid(0));
   munmap(covered, PAGE);
   there =
       mmap(covered, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
-  memcpy(there, pid, 16);
+  memcpy(there, session, 16);
   use(covered);
-  printf("own code: %d\n", call(covered) == getpid());
+  printf("own code: %d\n", call(covered) == getsid(0));
 }
 
 static void in_children(void) {
@@ -309,8 +309,8 @@ static void undefined_opcodes(void) {
 
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "rewritten") == 0) {
-    use(pid);
-    printf("%d\n", *(volatile unsigned char *)pid != 0xb8);
+    use(session);
+    printf("%d\n", *(volatile unsigned char *)session != 0xb8);
     return 0;
   }
   if (argc > 1) {

@@ -208,6 +208,30 @@ const DESCRIPTORS: readonly Mutant[] = [
 
 const CONTEXTS: readonly Mutant[] = [
   {
+    name: 'a context finds the answers that another left',
+    file: 'native/vcpu.c',
+    text: '  memcpy((void *)mailbox->answers, context->answers, sizeof(mailbox->answers));',
+    replacement: '  (void)context;',
+    lane: 'this host',
+    tests: ['contract/published'],
+  },
+  {
+    name: 'an answer changes for contexts that are not loaded alone',
+    file: 'native/context.c',
+    text: '  if (context->loaded)\n    atomic_store(&context->loaded->mailbox->answers[number], answer);\n',
+    replacement: '',
+    lane: 'this host',
+    tests: ['contract/published'],
+  },
+  {
+    name: 'answers outlive the credentials that they tell of',
+    file: 'src/kernel/task/task.ts',
+    text: '    this.answers.withdraw();\n',
+    replacement: '',
+    lane: 'this host',
+    tests: ['task/run-loop'],
+  },
+  {
     name: 'extended state is not saved',
     file: 'native/vcpu.c',
     text: 'status = rf_kvm_get_xsave(vcpu->fd, &vcpu->loaded->xsave);',

@@ -42,6 +42,11 @@ describePlatforms('a trace', () => {
     expect(lines.at(-1)).toBe('+++ exited with 0 +++');
   });
 
+  it('shows each call, also one that the guest could answer itself', async () => {
+    const lines = await trace(guest('getpid_loop'), '2', '10');
+    expect(lines.filter((line) => line.startsWith('getpid()'))).toHaveLength(20);
+  });
+
   it('shows sockets as strace does', async () => {
     const lines = await trace(guest('unix_streams'), '/tmp');
     expect(lines).toContainEqual(

@@ -84,6 +84,12 @@ export class CallSites {
     else if (++site.usage.calls >= OFTEN) this.#rewrite(pageRoundDown(site.start));
   }
 
+  /** Whether the place that a call has come from stays as it is: it has its jump, or is not to have one. */
+  isSettled(returnAddress: number): boolean {
+    const site = this.#sites.get(returnAddress);
+    return site === undefined || site.displacement >= 0 || site.usage.calls > OFTEN;
+  }
+
   /** Pages of a mapping have been brought in: what other processes have found in them need not be found again. */
   populated(vma: Vma): void {
     if (this.#identity === undefined || vma.file === undefined || !mayRewrite(vma)) return;

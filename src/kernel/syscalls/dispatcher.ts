@@ -25,14 +25,20 @@ export function buildTable(all: readonly SyscallRow[]): SyscallTable {
 /** Answers the call that the task's registers hold. */
 export type Dispatcher = (task: Task, number: number) => SyscallResult;
 
-/** A dispatcher over `table`. Whatever a handler does, the answer is a number or a promise of one. */
-export function createDispatcher(table: SyscallTable): Dispatcher {
+/**
+ * A dispatcher over `table`. Whatever a handler does, the answer is a number or a promise of one. With `publishes`, calls
+ * whose answer lasts come once, and are answered in the guest then, where the platform can.
+ */
+export function createDispatcher(table: SyscallTable, publishes: boolean): Dispatcher {
   return (task, number) => {
     const row = table[number];
     if (row === undefined) return -Errno.ENOSYS;
     try {
       const result = row.handler(task, task.registers);
-      if (typeof result === 'number') return result;
+      if (typeof result === 'number') {
+        if (row.lasting && publishes) task.answers.publish(number, result);
+        return result;
+      }
       return result.catch((error: unknown) => resultOfError(task, number, error));
     } catch (error) {
       return resultOfError(task, number, error);

@@ -224,6 +224,18 @@ function sysGetresgid(task: Task, args: Registers): number {
 
 type Row = [number, string, SyscallRow['handler'], SyscallRow['args']];
 
+/** What changes their answers withdraws them: `Task.credentials`, `Process.parent`, `Process.processGroup`, execve(2). */
+const LASTING: ReadonlySet<string> = new Set([
+  'getpid',
+  'gettid',
+  'getppid',
+  'getpgrp',
+  'getuid',
+  'geteuid',
+  'getgid',
+  'getegid',
+]);
+
 const POINTERS = ['pointer', 'pointer', 'pointer'] as const;
 
 const families: Row[] = [
@@ -264,5 +276,6 @@ export const rows: readonly SyscallRow[] = families.map(([number, name, handler,
   name,
   handler,
   args,
+  ...(LASTING.has(name) ? { lasting: true } : {}),
   support: 'full',
 }));

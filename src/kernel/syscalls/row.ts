@@ -121,6 +121,11 @@ export interface SyscallRow {
   readonly name: string;
   readonly handler: SyscallHandler;
   readonly args: readonly ArgumentFormat[];
+  /**
+   * The handler answers at once, by what its task is and no argument: so the answer is that of the task's next calls, until
+   * `task.answers.withdraw()`.
+   */
+  readonly lasting?: true;
   /** The result is an address, printed in hexadecimal. */
   readonly hexResult?: true;
   readonly support: 'full' | 'partial';

@@ -38,6 +38,7 @@ export async function execute(task: Task, request: ExecuteRequest): Promise<numb
       return -Errno.ENOMEM;
     }
     const old = task.context;
+    task.answers.withdraw();
     process.peakResident = Math.max(process.peakResident, task.mm.pages.peakBytes);
     releaseMemory(task);
     task.mm = mm;

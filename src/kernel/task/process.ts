@@ -23,8 +23,7 @@ const INIT_PID = 1;
 export class Process {
   /** Where the program is, for /proc/PID/exe. */
   executable: Location | undefined;
-  /** `undefined`: started from outside, or an orphan. */
-  parent: Process | undefined;
+  #parent: Process | undefined;
   isOrphan = false;
   /** The thread of the parent that made it, or another where that has ended. */
   creator: Task | undefined;
@@ -35,7 +34,7 @@ export class Process {
   readonly threadEvents = new EventSource();
   /** What SIGCHLD says of the end, once it is a zombie. */
   endInfo: SignalInfo | undefined;
-  processGroup: number;
+  #processGroup: number;
   session: number;
   /** /proc/PID/oom_score_adj: -1000 to 1000. */
   oomScoreAdjustment = 0;
@@ -93,12 +92,12 @@ export class Process {
     readonly pid: number,
     parent?: Process,
   ) {
-    this.parent = parent;
+    this.#parent = parent;
     this.pending = new PendingSignals(KernelMemory.of(kernel.memory), () =>
       this.limits.soft(Rlimit.Sigpending),
     );
     this.timers = new ProcessTimers(this);
-    this.processGroup = parent?.processGroup ?? pid;
+    this.#processGroup = parent?.processGroup ?? pid;
     this.session = parent?.session ?? pid;
     parent?.children.add(this);
     this.exited = new Promise((resolve, reject) => {
@@ -109,8 +108,27 @@ export class Process {
     this.exited.catch(() => undefined);
   }
 
+  /** `undefined`: started from outside, or an orphan. */
+  get parent(): Process | undefined {
+    return this.#parent;
+  }
+
+  set parent(parent: Process | undefined) {
+    this.#parent = parent;
+    this.#withdrawAnswers();
+  }
+
+  get processGroup(): number {
+    return this.#processGroup;
+  }
+
+  set processGroup(group: number) {
+    this.#processGroup = group;
+    this.#withdrawAnswers();
+  }
+
   get parentPid(): number {
-    return this.parent?.pid ?? (this.isOrphan ? INIT_PID : 0);
+    return this.#parent?.pid ?? (this.isOrphan ? INIT_PID : 0);
   }
 
   get stopped(): boolean {
@@ -207,6 +225,10 @@ export class Process {
   /** Called once in place of `finish`, where it is not the program that failed. */
   fail(error: unknown): void {
     this.#rejectExited(error);
+  }
+
+  #withdrawAnswers(): void {
+    for (const task of this.tasks) task.answers.withdraw();
   }
 
   #continue(): void {

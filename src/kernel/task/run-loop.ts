@@ -80,9 +80,12 @@ class RunLoop {
   }
 
   #switchSync(): SwitchResult {
-    const { context, mm, registers } = this.#task;
-    const result = context.switchSync(mm.addressSpace, registers, cpuOf(this.#task), SYNC_BUDGET);
-    if (result === SwitchResult.Interrupt) this.#pace.exhausted();
+    const task = this.#task;
+    const { context, mm, registers } = task;
+    const result = context.switchSync(mm.addressSpace, registers, cpuOf(task), SYNC_BUDGET);
+    // A call that the guest answers itself comes out where it was interrupted on its way there.
+    const wasCaught = result === SwitchResult.Syscall && task.answers.has(syscallNumber(task));
+    if (result === SwitchResult.Interrupt || wasCaught) this.#pace.exhausted();
     else if (result !== SwitchResult.CpuPreempted) this.#pace.answered();
     return result;
   }

@@ -21,6 +21,7 @@ import type { ExitStatus } from './exit-status.js';
 import type { FutexQueue } from './futex.js';
 import type { FutexPlace } from './futex-owner.js';
 import type { Process } from './process.js';
+import { PublishedAnswers } from './published-answers.js';
 import { Rlimit } from './resource-limits.js';
 import type { RestartableSequence } from './restartable-sequence.js';
 import { Scheduling } from './scheduling.js';
@@ -47,7 +48,8 @@ export class Task {
   /** Replaced by unshare(2), as is `fsContext`. */
   files: FdTable;
   fsContext: FsContext;
-  credentials: Credentials;
+  #credentials: Credentials;
+  readonly answers = new PublishedAnswers(this);
   /** At most 15 bytes, prctl(PR_SET_NAME). */
   comm = '';
   /** Set when this thread alone is to end: by exit(2), or for another thread's execve(2). */
@@ -105,7 +107,7 @@ export class Task {
     this.mm = parts.mm;
     this.files = parts.files;
     this.fsContext = parts.fsContext;
-    this.credentials = parts.credentials;
+    this.#credentials = parts.credentials;
     this.scheduling = new Scheduling(parts.kernel.cpuCount);
   }
 
@@ -118,6 +120,15 @@ export class Task {
   /** getpid(2): the id of the process. */
   get pid(): number {
     return this.process.pid;
+  }
+
+  get credentials(): Credentials {
+    return this.#credentials;
+  }
+
+  set credentials(credentials: Credentials) {
+    this.#credentials = credentials;
+    this.answers.withdraw();
   }
 
   /** CPU time in milliseconds. What the thread did not wait it ran, here or in the guest. */

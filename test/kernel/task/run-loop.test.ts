@@ -13,6 +13,12 @@ const NR = {
   nanosleep: 35,
   alarm: 37,
   getpid: 39,
+  getuid: 102,
+  setgid: 106,
+  setpgid: 109,
+  getppid: 110,
+  getpgrp: 111,
+  getpgid: 121,
   kill: 62,
   pause: 34,
   exitGroup: 231,
@@ -54,6 +60,56 @@ describe('a task', () => {
     expect(run.platform.memory.allocated).toBe(0);
     expect(run.context.disposed).toBe(true);
     expect(run.kernel.processes.size).toBe(0);
+  });
+
+  it('has its context answer who it is, until that changes', async () => {
+    const published: [number, number][][] = [];
+    const run = scripted(
+      function* (task) {
+        const note = (): void => {
+          published.push([...run.context.published]);
+        };
+        yield call(NR.getpid);
+        yield call(NR.getuid);
+        yield call(NR.getpgid, 0);
+        note();
+        yield call(NR.setgid, 1000);
+        note();
+        yield call(NR.getpgrp);
+        note();
+        yield call(NR.setpgid, 0, 0);
+        yield call(NR.getppid);
+        note();
+        task().process.parent = undefined;
+        note();
+        yield call(NR.exitGroup, 0);
+      },
+      { trace: undefined },
+    );
+    await run.finish();
+    expect(published).toEqual([
+      [
+        [NR.getpid, 1],
+        [NR.getuid, 1000],
+      ],
+      [],
+      [[NR.getpgrp, 1]],
+      [
+        [NR.getpgrp, 1],
+        [NR.getppid, 0],
+      ],
+      [],
+    ]);
+  });
+
+  it('has its context answer nothing where every call is to be traced', async () => {
+    const run = scripted(function* () {
+      yield call(NR.getpid);
+      yield call(NR.exitGroup, 0);
+    });
+    await run.finish();
+    expect(run.context.published.size).toBe(0);
+    expect(run.lines[0]).toMatch(/^getpid\(\) /);
   });
 
   it('resolves page faults and dies of the others', async () => {
