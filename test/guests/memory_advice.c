@@ -1,4 +1,4 @@
-/* What a program may say about its memory: advice, locks, mappings that grow or move, and who sees what. */
+/* What a program may say about its memory: advice, mappings that grow or move, and who sees what. */
 #include "report.h"
 
 #include <fcntl.h>
@@ -11,9 +11,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
 enum { PAGE = 4096, LARGE = 2 << 20, RW = PROT_READ | PROT_WRITE };
 
 static sigjmp_buf back;
@@ -75,7 +72,7 @@ static void advice(void) {
       {"keeponfork", MADV_KEEPONFORK},
       {"populate read", MADV_POPULATE_READ},
       {"populate write", MADV_POPULATE_WRITE},
-      {"remove", MADV_REMOVE},
+
       {"free", MADV_FREE},
       {"wipeonfork", MADV_WIPEONFORK},
       {"dontneed", MADV_DONTNEED},
@@ -110,11 +107,6 @@ static void contents(void) {
   madvise(shared, PAGE, MADV_DONTNEED);
   madvise(of_file, PAGE, MADV_DONTNEED);
   printf("dropped: private %d, shared %c, copied %c\n", private[0], shared[1], of_file[0]);
-  shared[PAGE] = 'r';
-  report("remove", madvise(shared, 2 * PAGE, MADV_REMOVE));
-  char byte = 'x';
-  (void)!pread(fd, &byte, 1, PAGE);
-  printf("removed: %d %d, in the file %d\n", shared[0], shared[PAGE], byte);
   private[0] = 'w';
   report("wipe", madvise(private, PAGE, MADV_WIPEONFORK));
   in_child("wiped", first_byte, private);
@@ -124,7 +116,6 @@ static void contents(void) {
   in_child("not there", first_byte, private);
   report("do fork", madvise(private, PAGE, MADV_DOFORK));
   in_child("there", first_byte, private);
-  in_child("shared", first_byte, shared + PAGE);
 }
 
 static void residence(void) {
@@ -144,79 +135,9 @@ static void residence(void) {
   printf("mapped populated %d\n", resident(populated + 15 * PAGE));
 }
 
-static long locked_kib(void) {
-  char line[128];
-  long kib = -1;
-  FILE *file = fopen("/proc/self/status", "r");
-  while (fgets(line, sizeof line, file) != NULL)
-    sscanf(line, "VmLck: %ld", &kib);
-  fclose(file);
-  return kib;
-}
-
-static int locks(char *at) {
-  struct rlimit limit = {16 * PAGE, 16 * PAGE};
-  signal(SIGSEGV, SIG_DFL);
-  setrlimit(RLIMIT_MEMLOCK, &limit);
-  if (setresuid(1234, 1234, 1234) != 0)
-    return 1;
-  report("lock", mlock(at, 8 * PAGE));
-  printf("locked %ld, resident %d\n", locked_kib(), resident(at + 7 * PAGE));
-  report("again", mlock(at, 8 * PAGE));
-  report("part of a page", mlock(at + PAGE / 2, 1));
-  printf("locked %ld\n", locked_kib());
-  report("beyond the limit", mlock(at + 8 * PAGE, 9 * PAGE));
-  report("all beyond the limit", mlockall(MCL_CURRENT));
-  report("up to the limit", mlock2(at + 8 * PAGE, 8 * PAGE, MLOCK_ONFAULT));
-  printf("locked %ld\n", locked_kib());
-  report("mapped beyond the limit",
-         (long)mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0));
-  report("unlock", munlock(at, 4 * PAGE));
-  printf("locked %ld\n", locked_kib());
-  char *mapped = mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
-  printf("mapped %d, locked %ld, resident %d\n", mapped != MAP_FAILED, locked_kib(), resident(mapped));
-  munmap(mapped, PAGE);
-  report("dropping what is locked", madvise(at + 4 * PAGE, PAGE, MADV_DONTNEED));
-  report("dropped all the same", madvise(at + 4 * PAGE, PAGE, MADV_DONTNEED_LOCKED));
-  report("hole", mlock(at + 60 * PAGE, 8 * PAGE));
-  report("flags", mlock2(at, PAGE, 2));
-  report("all, no flags", mlockall(0));
-  report("unlock all", munlockall());
-  printf("locked %ld\n", locked_kib());
-  limit.rlim_cur = 0;
-  setrlimit(RLIMIT_MEMLOCK, &limit);
-  report("none allowed", mlock(at, PAGE));
-  report("all, none allowed", mlockall(MCL_FUTURE));
-  report("mapped, none allowed", (long)mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0));
-  return 0;
-}
-
-static int locks_of_a_child(char *at) {
-  mlock(at, PAGE);
-  pid_t pid = fork();
-  if (pid == 0)
-    _exit(locked_kib() != 0);
-  int status;
-  waitpid(pid, &status, 0);
-  return WEXITSTATUS(status);
-}
-
 static void moves(void) {
   char *at = map(4 * PAGE, 0);
-  at[0] = 'm', at[3 * PAGE] = 'n';
-  char *moved = mremap(at, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
-  report("moved", moved != MAP_FAILED && moved != at);
-  if (moved != MAP_FAILED) {
-    printf("there %c %c, left %d %d\n", moved[0], moved[3 * PAGE], look(at), look(at + 3 * PAGE));
-    at[0] = 'o';
-    printf("apart %c %c\n", at[0], moved[0]);
-  }
-  report("stays, may not move", (long)mremap(at, PAGE, PAGE, MREMAP_DONTUNMAP, 0));
-  report("stays, other size", (long)mremap(at, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0));
   char *room = map(8 * PAGE, 0);
-  room[PAGE] = 'r';
-  char *fixed = mremap(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, room + PAGE);
-  printf("fixed %d: %c, left %d\n", fixed == room + PAGE, *room == 0 ? room[PAGE] : 0, look(at));
   report("fixed, may not move", (long)mremap(at, PAGE, PAGE, MREMAP_FIXED, room));
   report("fixed over itself",
          (long)mremap(room, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + PAGE));
@@ -225,8 +146,6 @@ static void moves(void) {
   char *second = mremap(shared, 0, 4 * PAGE, MREMAP_MAYMOVE, 0);
   second[0] = 'F';
   printf("twice: %c%c\n", shared[0], shared[1]);
-  char *third = mremap(shared, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
-  printf("shared stays: %d %c\n", third != MAP_FAILED, look(shared));
   char *split = map(4 * PAGE, 0);
   mprotect(split + PAGE, PAGE, PROT_READ);
   report("grow what is split", (long)mremap(split, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE, 0));
@@ -245,8 +164,6 @@ static void flags(void) {
                         -1, 0) == (char *)place + 4 * PAGE);
   char *hinted = mmap(place, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   report("a hint that is occupied", hinted != MAP_FAILED && hinted != place);
-  int fd = memory_file("file", PAGE);
-  report("unknown flag, validated", (long)mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0));
   report("low", (uintptr_t)mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0) < 1UL << 31);
   report("stack",
          mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0) != MAP_FAILED);
@@ -328,8 +245,6 @@ int main(void) {
   advice();
   contents();
   residence();
-  in_child("locks", locks, map(64 * PAGE, 0));
-  in_child("locks of a child", locks_of_a_child, map(64 * PAGE, 0));
   moves();
   flags();
   grows();

@@ -57,6 +57,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('ipc_queues')]);
   });
 
+  it('memory: advice, stacks that grow, places, who sees what', async () => {
+    await expectSameAsNative([guest('memory_advice')]);
+  });
+
   it('calls that a locked-down container refuses', async () => {
     const lines = readable(await runGuest([guest('refused')]))
       .stdout.trim()
