@@ -45,17 +45,18 @@ export function repositoryDisk(tools: string, target: string): void {
   squashfs(tools, ROOT, LEFT_OUT, target);
 }
 
-/** Of /usr: where programs of Debian's base system, Node.js, Python and Perl have what they need. */
+/** Of /usr: where programs of Debian's base system, Node.js, Python, Perl and the C compiler have what they need. */
 const USR = [
-  /^(bin|sbin|lib|lib32|lib64|share|local)$/,
+  /^(bin|sbin|include|lib|lib32|lib64|share|local)$/,
   /^lib\/(x86_64-linux-gnu|gcc|locale|os-release|python3.*|terminfo)$/,
+  /^include\/(?!node$)/,
   /^share\/(doc|misc|perl.*|terminfo|zoneinfo)$/,
   /^local\/(bin|lib|sbin)$/,
 ];
 
 /** The host's /usr, but for what only takes room. */
 export function usrDisk(tools: string, target: string): void {
-  const entries = ['', 'lib', 'share', 'local'].flatMap((folder) =>
+  const entries = ['', 'include', 'lib', 'share', 'local'].flatMap((folder) =>
     readdirSync(join('/usr', folder)).map((name) => join(folder, name)),
   );
   const excluded = entries.filter((entry) => !USR.some((pattern) => pattern.test(entry)));

@@ -3,7 +3,7 @@
  * Bochs; Node, what it needs, and this repository are squashfs images on its disks.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -56,30 +56,29 @@ function makeDisks({ scratch, tools }: Parts): void {
   repositoryDisk(tools, join(scratch, 'repository.img'));
 }
 
-function configuration({ scratch, tools }: Parts): string {
-  return `
+/** All paths that Bochs is told are relative to its folder: it has a buffer for them that others do not fit. */
+const CONFIGURATION = `
 config_interface: textconfig
 display_library: term
 memory: guest=2048, host=2048
 cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0
 clock: sync=none
 pci: enabled=1, chipset=i440fx
-romimage: file=${join(tools, 'usr/share/bochs/BIOS-bochs-latest')}
-vgaromimage: file=${join(tools, 'usr/share/vgabios/vgabios.bin')}
+romimage: file=tools/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=tools/usr/share/vgabios/vgabios.bin
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
-ata0-master: type=disk, path=${join(scratch, 'usr.img')}, mode=flat
-ata0-slave: type=disk, path=${join(scratch, 'repository.img')}, mode=flat
-ata1-master: type=cdrom, path=${join(scratch, 'boot.iso')}, status=inserted
+ata0-master: type=disk, path=usr.img, mode=flat
+ata0-slave: type=disk, path=repository.img, mode=flat
+ata1-master: type=cdrom, path=boot.iso, status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev=${join(scratch, 'serial')}
-log: ${join(scratch, 'bochs.log')}
+com1: enabled=1, mode=file, dev=serial
+log: bochs.log
 panic: action=fatal
 error: action=ignore
 info: action=ignore
 debug: action=ignore
 `;
-}
 
 /** Its screen is a terminal that it makes, too, and whose buffer fills up where nobody reads: Bochs then waits. */
 function drainScreen(line: string): void {
@@ -91,23 +90,20 @@ function start(parts: Parts): Machine {
   const { scratch, tools } = parts;
   makeDisks(parts);
   bootableIso(tools, parts, PARAMETERS, join(scratch, 'boot.iso'));
-  writeFileSync(join(scratch, 'bochsrc'), configuration(parts));
+  writeFileSync(join(scratch, 'bochsrc'), CONFIGURATION);
+  symlinkSync(tools, join(scratch, 'tools'));
   writeFileSync(join(scratch, 'commands'), 'c\n');
   execFileSync('mkfifo', [join(scratch, 'serial')]);
-  const libraries = join(tools, 'usr/lib/x86_64-linux-gnu');
-  const machine = spawn(
-    'bochs-bin',
-    ['-q', '-f', join(scratch, 'bochsrc'), '-rc', join(scratch, 'commands')],
-    {
-      env: {
-        ...toolEnvironment(tools),
-        TERM: 'xterm',
-        LTDL_LIBRARY_PATH: join(libraries, 'bochs/plugins'),
-        BXSHARE: join(tools, 'usr/share/bochs'),
-      },
-      stdio: ['ignore', 'ignore', 'pipe'],
+  const machine = spawn('bochs-bin', ['-q', '-f', 'bochsrc', '-rc', 'commands'], {
+    cwd: scratch,
+    env: {
+      ...toolEnvironment(tools),
+      TERM: 'xterm',
+      LTDL_LIBRARY_PATH: 'tools/usr/lib/x86_64-linux-gnu/bochs/plugins',
+      BXSHARE: 'tools/usr/share/bochs',
     },
-  );
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   createInterface({ input: machine.stderr }).on('line', drainScreen);
   // A process of its own, which can be ended: if Bochs dies before it opens the FIFO, whoever reads waits for good.
   const reader = spawn('cat', [join(scratch, 'serial')], { stdio: ['ignore', 'pipe', 'inherit'] });
