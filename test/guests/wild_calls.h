@@ -114,6 +114,7 @@ static const struct call {
     CALL(munmap, "i-", SCRATCH, 4096),
     CALL(mremap, "i----", SCRATCH, 4096, 8192, 1, 0),
     CALL(madvise, "ini", SCRATCH, 4096, 0),
+    CALL(madvise, "--i", BUFFER + PAGE, 0, 4),
     CALL(mincore, "--w", BUFFER, 4096, BUFFER),
     CALL(msync, "ini", SCRATCH, 4096, 4),
     CALL(brk, "~i", 0),

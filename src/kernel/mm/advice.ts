@@ -33,8 +33,9 @@ export function madvise(
   const known = HINTS.has(advice) || advice in ACTIONS || advice in ON_FORK;
   if (advice === Madvise.HwPoison || advice === Madvise.SoftOffline) return -Errno.EPERM;
   if (!known || !isPageAligned(address)) return -Errno.EINVAL;
+  if (length === 0) return 0;
   const end = address + pageRoundUp(length);
-  if (end > mm.layout.top) return length === 0 ? 0 : -Errno.ENOMEM;
+  if (end > mm.layout.top) return -Errno.ENOMEM;
   const action = ACTIONS[advice];
   const onFork = ON_FORK[advice];
   if (onFork !== undefined) return adviseFork(mm, address, end, onFork);

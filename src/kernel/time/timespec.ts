@@ -12,6 +12,8 @@ import {
 
 const SIZE = 16;
 const TWO_32 = 4294967296;
+const MAX_INT32 = 0x7fff_ffff;
+const MAX_INT64 = 0x7fff_ffff_ffff_ffffn;
 
 /** -EFAULT; -EINVAL where it is negative or has more nanoseconds than a second. */
 export function readTimespec(mm: MemoryManager, address: number): Timespec | number {
@@ -66,8 +68,13 @@ export function readLong(bytes: Buffer, at: number): number {
   return bytes.readInt32LE(at + 4) * TWO_32 + bytes.readUInt32LE(at);
 }
 
+/** What is rounded to 2^63 or beyond becomes the largest. */
 export function putLong(bytes: Buffer, at: number, value: number): void {
   const high = Math.floor(value / TWO_32);
+  if (high > MAX_INT32) {
+    bytes.writeBigInt64LE(MAX_INT64, at);
+    return;
+  }
   bytes.writeUInt32LE(value - high * TWO_32, at);
   bytes.writeInt32LE(high, at + 4);
 }
