@@ -57,6 +57,7 @@ const RECIPES = {
   shared_segments: { sources: ['shared_segments.c'], flags: ['-O1', ...STATIC] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
   spin: bare('spin'),
+  swapper: { sources: ['swapper.c'], flags: ['-O1', ...STATIC] },
   tcp_sockets: { sources: ['tcp_sockets.c'], flags: ['-O1', ...STATIC] },
   task_state: { sources: ['task_state.c'], flags: ['-O2', '-pthread', ...STATIC] },
   threads: { sources: ['threads.c'], flags: ['-O1', '-pthread', ...STATIC] },
