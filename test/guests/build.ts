@@ -36,6 +36,7 @@ const RECIPES = {
   foreign_calls: bare('foreign_calls'),
   getpid_loop: bare('getpid_loop'),
   give_back: bare('give_back'),
+  hostile: { sources: ['hostile.c'], flags: ['-O1', '-pthread', ...STATIC] },
   identity: { sources: ['identity.c'], flags: ['-O1', '-pthread', ...STATIC] },
   interfaces: { sources: ['interfaces.c'], flags: ['-O1', ...STATIC] },
   interrupted: { sources: ['interrupted.c'], flags: ['-O1', ...STATIC] },

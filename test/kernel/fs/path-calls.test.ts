@@ -1,5 +1,7 @@
 /** Every call that takes a path, by every way that would lead out of the root if the host followed it. */
+import { once } from 'node:events';
 import {
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -7,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { lstatSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Argument, Guest, HostTree, MEMORY_START } from './guest.js';
@@ -16,16 +18,20 @@ const SECRET = 'outside of every mount';
 const O_DIRECTORY = 0o200000;
 const O_PATH = 0o10000000;
 const O_RDWR_CREAT = 0o102;
+const AF_UNIX = 1;
 const AT_FDCWD = -100n;
 const AT_SYMLINK_FOLLOW = 0x400;
 const ATTRIBUTE = 'user.note';
 
 let host: HostTree;
 let guest: Guest;
+let listener: Server;
 
-beforeEach(() => {
+beforeEach(async () => {
   host = new HostTree();
   mkdirSync(host.at('outside/folder'), { recursive: true });
+  listener = createServer().listen(host.at('outside/socket'));
+  await once(listener, 'listening');
   writeFileSync(host.at('outside/secret'), SECRET);
   writeFileSync(host.at('outside/folder/inner'), SECRET);
   for (const mount of ['root', 'rw', 'ro']) {
@@ -47,6 +53,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  listener.close();
   guest[Symbol.dispose]();
   host[Symbol.dispose]();
 });
@@ -72,8 +79,17 @@ const WAYS: Readonly<Record<string, (mount: string, name: string) => string>> = 
 
 type Call = readonly [name: string, ...args: Argument[]];
 
-/** Calls on a path that is there outside: a file's, and a folder's. */
-function calls(file: string, folder: string, inside: string): Call[] {
+/** struct sockaddr_un: unix(7). */
+function unixAddress(path: string): Uint8Array {
+  const address = Buffer.alloc(110);
+  address.writeUInt16LE(AF_UNIX);
+  address.write(path, 2, 'latin1');
+  return address;
+}
+
+/** Calls on paths that are there outside: of a file, a folder and a socket that somebody listens on. */
+function calls(path: (name: string) => string, inside: string): Call[] {
+  const [file, folder, socket] = [path('secret'), path('folder'), path('socket')];
   const zeroes = new Uint8Array(32);
   const how = new Uint8Array(24);
   const link = `${inside}/got`;
@@ -120,6 +136,8 @@ function calls(file: string, folder: string, inside: string): Call[] {
     ['getxattr', file, ATTRIBUTE, MEMORY_START, 16],
     ['listxattr', file, MEMORY_START, 100],
     ['removexattr', file, ATTRIBUTE],
+    ['connect', 102, unixAddress(socket), 110],
+    ['bind', 102, unixAddress(`${folder}/made`), 110],
     ['inotify_add_watch', 101, file, 0xfff],
     ['inotify_add_watch', 101, folder, 0xfff],
   ];
@@ -154,7 +172,7 @@ function inodeOf(fd: number): bigint {
 }
 
 const OPENS = new Set(['open', 'openat', 'openat2', 'creat']);
-const LOOKS = new Set(['stat', 'newfstatat', 'statx', 'access', 'faccessat2', 'chdir']);
+const LOOKS = new Set(['stat', 'newfstatat', 'statx', 'access', 'faccessat2', 'chdir', 'connect']);
 
 /** Makes the call, and tells what it got hold of that is outside. */
 function reached([name, ...args]: Call): boolean {
@@ -170,6 +188,7 @@ function prepare(mount: string): void {
   const inside = mount === '' ? '/' : mount;
   guest.ok('dup2', guest.ok('open', inside, O_DIRECTORY, 0), 100);
   guest.ok('dup2', guest.ok('inotify_init1', 0), 101);
+  guest.ok('dup2', guest.ok('socket', AF_UNIX, 1, 0), 102);
   guest.ok('chdir', inside);
 }
 
@@ -177,7 +196,7 @@ describe.each(Object.entries(MOUNTS))('%s', (_title, mount) => {
   test.each(Object.entries(WAYS))('%s leads out for no call', (_way, path) => {
     prepare(mount);
     const before = outside();
-    const found = calls(path(mount, 'secret'), path(mount, 'folder'), mount).filter((call) => {
+    const found = calls((name) => path(mount, name), mount).filter((call) => {
       const got = reached(call);
       expect([call[0], outside()]).toEqual([call[0], before]);
       return got;
