@@ -158,6 +158,10 @@ static void posix_timers(void) {
   usleep(10000);
   timer_gettime(timer, &now);
   printf("over %ld %ld\n", now.it_value.tv_sec, now.it_value.tv_nsec);
+  in_an_hour.it_value = spec(read_clock(CLOCK_MONOTONIC) + 3600 * SECOND);
+  timer_settime(timer, TIMER_ABSTIME, &in_an_hour, NULL);
+  timer_gettime(timer, &now);
+  printf("left %d\n", now.it_value.tv_sec >= 3590 && now.it_value.tv_sec <= 3600);
   in_an_hour.it_value.tv_nsec = 1000000000;
   report("wrong", timer_settime(timer, 0, &in_an_hour, NULL));
   report("stopped", timer_settime(timer, 0, &zero, NULL));
