@@ -109,6 +109,8 @@ void rf_machine_preempt_all(struct rf_machine *machine);
  * running.
  */
 int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context);
+/* A switch begins: what forced the last one out, and came too late for it, is none of this one's. */
+void rf_vcpu_forget_preemption(struct rf_vcpu *vcpu);
 /* Runs the loaded context until it must be answered. */
 enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
                            struct rf_registers *registers, int32_t cpu);

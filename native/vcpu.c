@@ -185,11 +185,13 @@ void rf_vcpu_kick(struct rf_vcpu *vcpu) {
 
 void rf_vcpu_preempt(struct rf_vcpu *vcpu) {
   atomic_store(&vcpu->mark, 0);
-  if (atomic_load(&vcpu->thread) == 0)
-    return;
+  /* A switch whose thread is yet to begin finds it as it begins. */
   atomic_store(&vcpu->preempted, true);
-  rf_vcpu_kick(vcpu);
+  if (atomic_load(&vcpu->thread) != 0)
+    rf_vcpu_kick(vcpu);
 }
+
+void rf_vcpu_forget_preemption(struct rf_vcpu *vcpu) { atomic_store(&vcpu->preempted, false); }
 
 int rf_vcpu_load(struct rf_vcpu *vcpu, struct rf_context *context) {
   if (vcpu->loaded == context)

@@ -187,8 +187,6 @@ enum rf_result rf_vcpu_run(struct rf_vcpu *vcpu, struct rf_context *context, con
   static _Thread_local pid_t self;
   if (self == 0)
     self = (pid_t)syscall(SYS_gettid);
-  /* What came too late for the last switch is none of this one's. */
-  atomic_store(&vcpu->preempted, false);
   /* Announced before the mark is taken: whoever clears the mark and then looks for the thread misses neither.
    */
   atomic_store(&vcpu->thread, self);

@@ -51,6 +51,7 @@ rf_result VcpuRunner::Enter(const Switch &run, bool exitless, bool on_thread, ui
   // Only now: a run that had to be recalled may take the end of the budget for its own.
   if (!Arm(budget))
     return RF_NO_THREAD;
+  rf_vcpu_forget_preemption(vcpu_);
   if (!on_thread)
     return rf_vcpu_run(vcpu_, run.context, run.space, run.registers, run.cpu);
   job_.context = run.context;

@@ -50,6 +50,16 @@ describeKvm('the vCPU pool', () => {
     }
   });
 
+  it('ends a loop whose switch has only begun', async () => {
+    using guest = new Guest('1: jmp 1b', { vcpus: 2 });
+    const { context, registers, space } = guest;
+    for (let round = 0; round < 300; round++) {
+      const pending = context.switch(space, registers, -1);
+      await guest.platform.preemptAllCpus();
+      expect(await pending).toBe(SwitchResult.CpuPreempted);
+    }
+  });
+
   it('starts who waits when a switch on this thread has taken a vCPU that was kept for it', async () => {
     using guest = new Guest(CALLS, { vcpus: 1 });
     const { context, registers, space } = guest;
