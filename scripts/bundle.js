@@ -93,7 +93,7 @@ writeFileSync(
 
 // What earlier builds have left is not to be packed.
 const OURS =
-  /\.d\.ts$|\.cjs(\.map)?$|^index\.js$|^ringfence\.code-cache$|^LICENSE\.|^\.tsbuildinfo$/;
+  /\.d\.ts$|\.cjs(\.map)?$|^index\.js$|^timeline\.html$|^ringfence\.code-cache$|^LICENSE\.|^\.tsbuildinfo$/;
 for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
   if (entry.isFile() && !OURS.test(entry.name)) rmSync(join(entry.parentPath, entry.name));
 }

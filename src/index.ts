@@ -24,6 +24,8 @@ export type {
   RunResult,
   SandboxOptions,
   StartOptions,
+  TraceEvent,
+  TraceOptions,
 } from './options.js';
 export type { AccessType } from './platform/access.js';
 export { Access } from './platform/access.js';

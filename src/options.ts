@@ -1,7 +1,10 @@
 /** What users of the library say and get. */
 import type { Exitless } from './kvm/platform.js';
+import type { TraceOptions } from './kernel/trace/trace-event.js';
 import type { Platform } from './platform/contract.js';
 import type { Output, StreamOptions } from './standard-streams.js';
+
+export type { TraceEvent, TraceOptions } from './kernel/trace/trace-event.js';
 
 /** `kvm`: a virtual machine without a kernel. `ptrace`: traced processes, for machines without KVM. */
 export type PlatformName = 'kvm' | 'ptrace';
@@ -52,8 +55,11 @@ export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
   readonly net?: NetworkMode;
   /** What uname(2) says; the host's name by default. */
   readonly hostname?: string;
-  /** Is given a line for each system call, as strace prints them, without its newline. */
-  readonly trace?: (line: string) => void;
+  /**
+   * Is given a line for each system call, as strace prints them, without its newline; or what the lines are made of,
+   * of the calls that are asked for.
+   */
+  readonly trace?: ((line: string) => void) | TraceOptions;
   /** Is told of what should not happen inside the sandbox; the guest only saw a failed call or a signal. */
   readonly onDefect?: (message: string, error?: unknown) => void;
 }

@@ -12,6 +12,7 @@ import type { Platform } from './platform/contract.js';
 import { UnavailableError } from './platform/errors.js';
 import { Program } from './program.js';
 import { openStandardStreams } from './standard-streams.js';
+import { traceTo } from './trace/trace-to.js';
 
 const DEFAULT_MEMORY = 2 * 1024 ** 3;
 /** Milliseconds: a day. */
@@ -101,7 +102,7 @@ export class Sandbox implements AsyncDisposable {
     });
     this.#kernel = new Kernel({
       platform,
-      trace: options.trace,
+      trace: typeof options.trace === 'function' ? traceTo(options.trace) : options.trace,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       cpuCount: platform.vcpus,
       ...(hostNetwork === undefined ? {} : { hostNetwork }),

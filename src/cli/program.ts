@@ -1,19 +1,12 @@
 /** The commands and their options. What a command does is in a file of its own, loaded when it is called. */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import type { DoctorOptions } from './doctor.js';
 import { Status } from './exit-status.js';
 import { say } from './failure.js';
-import {
-  collectBind,
-  collectEnv,
-  DEFAULT_MEMORY,
-  parseMemory,
-  parseNetwork,
-  parsePlatform,
-  parseVcpus,
-} from './options.js';
 import type { RunCommandOptions } from './run.js';
+import { createRunningCommand } from './running-options.js';
+import { addTraceOptions, type TraceCommandOptions } from './trace-options.js';
 
 /** Runs one command line and gives the exit status. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
@@ -42,76 +35,37 @@ function createProgram(status: { value: number }): Command {
     .exitOverride()
     .configureOutput({ outputError: reportUsageError });
   program.addCommand(createRunCommand(status).copyInheritedSettings(program));
+  program.addCommand(createTraceCommand(status).copyInheritedSettings(program));
   program.addCommand(createDoctorCommand(status).copyInheritedSettings(program));
   program.addHelpText('after', '\nTry: ringfence run -- /bin/ls -l /');
   return program;
 }
 
 function createRunCommand(status: { value: number }): Command {
-  return new Command('run')
+  return createRunningCommand('run')
     .summary('run a program')
     .description(
       'Runs PROGRAM with its standard input, output, error and terminal passed through.\n' +
         'It sees the root directory read-only with a layer in memory on top: what it writes there is lost at exit.',
     )
-    .usage('[options] [--] PROGRAM [ARG...]')
-    .argument(
-      '<program>',
-      "path of the program in the guest's root, or a name to look up in its PATH",
-    )
-    .argument('[args...]', 'its arguments')
-    .passThroughOptions()
-    .option('--rootfs <dir>', 'host directory that is the root of the guest', '/')
-    .option(
-      '--bind <host:guest[:ro]>',
-      'put a host directory or file at a path of the guest, writable unless :ro (repeatable)',
-      collectBind,
-    )
-    .option(
-      '--env <name=value>',
-      "set a variable; NAME alone takes the host's value (repeatable). A guest starts with PATH, HOME and, on a terminal, TERM",
-      collectEnv,
-    )
-    .option(
-      '--cwd <dir>',
-      'working directory in the guest (default: the current one, or / with --rootfs)',
-    )
-    .addOption(
-      new Option('--memory <size>', 'most memory the guest may use, as in 512m or 2g')
-        .argParser(parseMemory)
-        .default(parseMemory(DEFAULT_MEMORY), DEFAULT_MEMORY),
-    )
-    .option(
-      '--net <mode>',
-      "network: none but the guest's own loopback, or host for outgoing connections too",
-      parseNetwork,
-      'none',
-    )
-    .option('--vcpus <n>', 'number of virtual CPUs (default: chosen by the platform)', parseVcpus)
-    .option(
-      '--platform <name>',
-      'how to run guest code: kvm, ptrace, or auto for the better that works',
-      parsePlatform,
-      'auto',
-    )
-    .option(
-      '--rewrite-calls',
-      'make jumps of system calls that are made often, where the host makes `syscall` dear: see docs/call-sites.md',
-    )
-    .addOption(
-      new Option(
-        '--exitless <mode>',
-        'answer system calls without leaving the guest: auto where that pays, off or on (docs/doorway.md)',
-      )
-        .choices(['auto', 'off', 'on'])
-        .default('auto'),
-    )
     .option('--trace', 'print each system call to standard error, a line each')
     .option('--trace-file <file>', 'print them to a file instead')
-    .addHelpText('after', EXIT_STATUS_HELP)
     .action(async (name: string, args: string[], options: RunCommandOptions) => {
-      const { runProgram } = await import('./run.js');
-      status.value = await runProgram(name, args, options);
+      const { run } = await import('./run.js');
+      status.value = await run(name, args, options);
+    });
+}
+
+function createTraceCommand(status: { value: number }): Command {
+  return addTraceOptions(createRunningCommand('trace'))
+    .summary("run a program and print its system calls in strace's format")
+    .description(
+      'Runs PROGRAM as `ringfence run` does, and prints its system calls, signals and exits to standard error.\n' +
+        'The options of one letter are those of strace(1).',
+    )
+    .action(async (name: string, args: string[], options: TraceCommandOptions) => {
+      const { trace } = await import('./trace.js');
+      status.value = await trace(name, args, options);
     });
 }
 
@@ -128,10 +82,6 @@ function createDoctorCommand(status: { value: number }): Command {
       status.value = await doctor(options);
     });
 }
-
-const EXIT_STATUS_HELP = `
-Exit status: the program's own; 128+n if signal n ended it; 125 if ringfence failed;
-126 if the program is not executable, 127 if it is not found.`;
 
 /** commander's "error: …" line, in our own words. */
 function reportUsageError(text: string): void {

@@ -1,17 +1,19 @@
-/** `ringfence run`: a program with this process's standard streams and terminal. */
+/** Runs a program with this process's standard streams and terminal. */
 import { statSync } from 'node:fs';
 import { StartError } from '../errors.js';
 import { isTerminal } from '../host/terminal.js';
-import type { NetworkMode, PlatformName, SandboxOptions } from '../options.js';
+import type { NetworkMode, PlatformName, SandboxOptions, TraceOptions } from '../options.js';
 import type { Sandbox } from '../sandbox.js';
 import { guestEnvironment } from './environment.js';
 import { describeSignalDeath, Status } from './exit-status.js';
 import { CommandFailure, messageOf, reportFailure, say } from './failure.js';
 import type { Bind } from './options.js';
+import { TraceLines } from '../trace/lines.js';
 import { passSignals } from './terminal.js';
-import { openTrace } from './trace.js';
+import { openTraceOutput } from './trace-output.js';
 
-export interface RunCommandOptions {
+/** Of every command that runs a program. */
+export interface RunningOptions {
   readonly rootfs: string;
   readonly bind?: readonly Bind[];
   readonly env?: readonly string[];
@@ -22,27 +24,46 @@ export interface RunCommandOptions {
   readonly platform: 'auto' | PlatformName;
   readonly rewriteCalls?: true;
   readonly exitless: NonNullable<SandboxOptions['exitless']>;
+}
+
+export interface RunCommandOptions extends RunningOptions {
   readonly trace?: true;
   readonly traceFile?: string;
+}
+
+/** `ringfence run`. */
+export async function run(
+  name: string,
+  args: readonly string[],
+  options: RunCommandOptions,
+): Promise<number> {
+  const { trace, traceFile, ...rest } = options;
+  checkPaths(rest);
+  if (trace === undefined && traceFile === undefined) return runProgram(name, args, rest);
+  const output = openTraceOutput('--trace-file', traceFile);
+  try {
+    return await runProgram(name, args, rest, new TraceLines(output.write));
+  } finally {
+    output.close();
+  }
 }
 
 /** Runs a program to its end and gives the status to exit with. */
 export async function runProgram(
   name: string,
   args: readonly string[],
-  options: RunCommandOptions,
+  options: RunningOptions,
+  trace?: TraceOptions,
 ): Promise<number> {
   checkPaths(options);
-  const trace = openTrace(options);
   const { Sandbox } = await import('../sandbox.js');
-  const sandbox = await Sandbox.create(sandboxOptions(options, trace?.write));
+  const sandbox = await Sandbox.create(sandboxOptions(options, trace));
   try {
     return await runIn(sandbox, name, args, options);
   } catch (error) {
     throw error instanceof StartError ? startFailure(error) : error;
   } finally {
     await sandbox.dispose();
-    trace?.close();
   }
 }
 
@@ -50,7 +71,7 @@ async function runIn(
   sandbox: Sandbox,
   name: string,
   args: readonly string[],
-  options: RunCommandOptions,
+  options: RunningOptions,
 ): Promise<number> {
   const program = await sandbox.start(name, args, {
     env: guestEnvironment(options.env ?? [], {
@@ -74,10 +95,7 @@ async function runIn(
   }
 }
 
-function sandboxOptions(
-  options: RunCommandOptions,
-  trace: ((line: string) => void) | undefined,
-): SandboxOptions {
+function sandboxOptions(options: RunningOptions, trace: TraceOptions | undefined): SandboxOptions {
   return {
     platform: options.platform,
     onFallback: (message) => {
@@ -112,7 +130,7 @@ function startFailure(error: StartError): CommandFailure {
   return new CommandFailure(error.message, notFound ? Status.NotFound : Status.NotExecutable);
 }
 
-function checkPaths(options: RunCommandOptions): void {
+function checkPaths(options: RunningOptions): void {
   requireHostPath('--rootfs', options.rootfs, true);
   for (const bind of options.bind ?? []) requireHostPath('--bind', bind.host, false);
 }

@@ -1,55 +1,122 @@
-/** Where `--trace` prints: standard error, or a file of its own. */
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { Status } from './exit-status.js';
-import { CommandFailure } from './failure.js';
+/** `ringfence trace`: a program run as by `ringfence run`, and what it asks of the kernel. */
+import { readFileSync } from 'node:fs';
+import type { TraceEvent, TraceOptions } from '../options.js';
+import { TraceLines } from '../trace/lines.js';
+import type { Status } from '../trace/selection.js';
+import { TraceSummary } from '../trace/summary.js';
+import { TraceTimeline } from '../trace/timeline.js';
+import type { Timestamps } from '../trace/timestamp.js';
+import { runProgram } from './run.js';
+import { openTraceOutput, type TraceOutput } from './trace-output.js';
+import type { TraceCommandOptions } from './trace-options.js';
 
-const STDERR = 2;
+type Listener = TraceOptions['onEvent'];
 
-export interface Trace {
-  /** Takes one line, without its newline. */
-  readonly write: (line: string) => void;
+/** Something that is made of a trace. */
+interface Product {
+  readonly onEvent: Listener;
+  /** The program has ended. */
   readonly close: () => void;
 }
 
-/** `undefined` where no trace is asked for. A file asks for one by itself. */
-export function openTrace(options: {
-  readonly trace?: true;
-  readonly traceFile?: string;
-}): Trace | undefined {
-  if (options.traceFile !== undefined) {
-    const fd = openFile(options.traceFile);
-    return {
-      write: (line) => {
-        writeLine(fd, line);
-      },
-      close: () => {
-        closeSync(fd);
-      },
-    };
+/** Runs a program to its end and gives the status to exit with. */
+export async function trace(
+  name: string,
+  args: readonly string[],
+  options: TraceCommandOptions,
+): Promise<number> {
+  const products = openProducts(options);
+  const { calls } = options.expression ?? {};
+  try {
+    return await runProgram(name, args, options, {
+      onEvent: toAll(products),
+      follow: options.followForks === true,
+      ...(calls === undefined ? {} : { calls }),
+      ...(options.stringLimit === undefined ? {} : { stringLimit: options.stringLimit }),
+    });
+  } finally {
+    for (const product of products) product.close();
   }
-  if (!options.trace) return undefined;
-  return {
-    write: (line) => {
-      writeLine(STDERR, line);
-    },
-    close: () => undefined,
+}
+
+function toAll(products: readonly Product[]): Listener {
+  const [first, ...others] = products;
+  if (first !== undefined && others.length === 0) return first.onEvent;
+  return (event: TraceEvent) => {
+    for (const product of products) product.onEvent(event);
   };
 }
 
-function openFile(path: string): number {
-  try {
-    return openSync(path, 'w', 0o666);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandFailure(`--trace-file: ${reason}`, Status.Failure);
+/** The lines, unless a table or a page is asked for in their place. */
+function openProducts(options: TraceCommandOptions): readonly Product[] {
+  const products: Product[] = [];
+  const instead =
+    options.summaryOnly === true || (options.html !== undefined && options.output === undefined);
+  const output = openTraceOutput('--output', options.output);
+  if (!instead || options.summary === true) products.push(createLines(options, output));
+  if (options.summaryOnly === true || options.summary === true) {
+    products.push(createSummary(options, output));
   }
+  if (options.html !== undefined) products.push(createTimeline(options.html));
+  products.push({ onEvent: () => undefined, close: output.close });
+  return products;
 }
 
-/** Latin-1, as the kernel's strings are: one character for each byte of a path. */
-function writeLine(fd: number, line: string): void {
-  try {
-    writeSync(fd, `${line}\n`, null, 'latin1');
-  } catch {
-    // Whoever read the trace has gone, or the disk is full; the guest is not to notice.
-  }
+function createLines(options: TraceCommandOptions, output: TraceOutput): Product {
+  const toFile = options.output !== undefined;
+  const timestamps = timestampsOf(options);
+  const lines = new TraceLines(output.write, {
+    // As strace has it: a file names the task in each line, and has no remarks of our own.
+    pids: toFile ? (options.followForks === true ? 'always' : 'never') : 'of-several',
+    quiet: Math.max(options.quiet ?? 0, toFile ? 1 : 0),
+    durations: options.syscallTimes === true,
+    signals: options.expression?.signals,
+    statuses: statusesOf(options),
+    ...(timestamps === undefined ? {} : { timestamps }),
+  });
+  return { onEvent: lines.onEvent, close: () => undefined };
+}
+
+function createSummary(options: TraceCommandOptions, output: TraceOutput): Product {
+  const summary = new TraceSummary({
+    wallClock: options.summaryWallClock === true,
+    ...(options.summarySortBy === undefined ? {} : { sort: options.summarySortBy }),
+  });
+  return {
+    onEvent: summary.onEvent,
+    close: () => {
+      output.write(summary.toString());
+    },
+  };
+}
+
+/** The page that `npm run build` leaves. */
+const TEMPLATE = new URL('../../dist/timeline.html', import.meta.url);
+
+function createTimeline(path: string): Product {
+  const template = readFileSync(TEMPLATE, 'utf8');
+  const output = openTraceOutput('--html', path, 'utf8');
+  const timeline = new TraceTimeline(template, output.write);
+  return {
+    onEvent: timeline.onEvent,
+    close: () => {
+      timeline.close();
+      output.close();
+    },
+  };
+}
+
+const ABSOLUTE = [undefined, 'time', 'time-us', 'unix-us'] as const;
+
+function timestampsOf(options: TraceCommandOptions): Timestamps | undefined {
+  const absolute = ABSOLUTE[Math.min(options.absoluteTimestamps ?? 0, ABSOLUTE.length - 1)];
+  const relative = options.relativeTimestamps === true;
+  if (absolute === undefined) return relative ? { relative } : undefined;
+  return { absolute, relative };
+}
+
+function statusesOf(options: TraceCommandOptions): ReadonlySet<Status> | undefined {
+  if (options.successfulOnly === true) return new Set(['successful']);
+  if (options.failedOnly === true) return new Set(['failed']);
+  return options.expression?.statuses;
 }

@@ -35,14 +35,15 @@ import { startState } from './task/start-state.js';
 import { Task } from './task/task.js';
 import { Turns } from './task/turns.js';
 import { Vdso } from './time/vdso.js';
+import type { TraceOptions } from './trace/trace-event.js';
 import { Tracer } from './trace/tracer.js';
 
 export interface KernelOptions {
   readonly platform: GuestPlatform;
   /** `nodename` of uname(2); the host's by default. */
   readonly hostname?: string;
-  /** Receives one line for each system call, signal and exit, without a newline. */
-  readonly trace?: ((line: string) => void) | undefined;
+  /** Told of each system call, signal and exit. */
+  readonly trace?: TraceOptions | undefined;
   /** CPUID leaf 1 EDX, for AT_HWCAP. */
   readonly hwcap?: number;
   /** CPUs the guest sees in sched_getaffinity(2); 1 by default. */

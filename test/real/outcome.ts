@@ -32,7 +32,11 @@ export interface Options {
 }
 
 /** The command line that runs `command` in a sandbox. */
-export function ringfence(command: readonly string[], run: readonly string[] = []): string[] {
+export function ringfence(
+  command: readonly string[],
+  run: readonly string[] = [],
+  subcommand: 'run' | 'trace' = 'run',
+): string[] {
   if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run build`);
   const variables = Object.entries(ENVIRONMENT).flatMap(([name, value]) => [
     '--env',
@@ -41,7 +45,7 @@ export function ringfence(command: readonly string[], run: readonly string[] = [
   return [
     process.execPath,
     CLI,
-    'run',
+    subcommand,
     ...platformOptions(),
     ...variables,
     ...run,

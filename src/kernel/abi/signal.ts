@@ -45,7 +45,8 @@ const names = new Map<number, string>(
 export function signalName(signo: number): string {
   const name = names.get(signo);
   if (name !== undefined) return name;
-  return signo >= SIGRTMIN ? `SIGRT_${String(signo - SIGRTMIN)}` : String(signo);
+  if (signo === SIGRTMIN) return 'SIGRTMIN';
+  return signo > SIGRTMIN ? `SIGRT_${String(signo - SIGRTMIN)}` : String(signo);
 }
 
 /** `si_code` of siginfo_t. */

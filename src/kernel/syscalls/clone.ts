@@ -120,7 +120,7 @@ async function clone(task: Task, request: FullRequest): Promise<number> {
   const tid = new Uint8Array(Uint32Array.of(child.tid).buffer);
   if (hasFlag(flags, CLONE.PARENT_SETTID)) task.mm.copyOut(request.parentTid, tid);
   if (hasFlag(flags, CLONE.CHILD_SETTID)) child.mm.copyOut(request.childTid, tid);
-  task.kernel.tracer?.cloned(child);
+  task.kernel.tracer?.cloned(child, task);
   if (!hasFlag(flags, CLONE.VFORK)) {
     startTask(child);
     return child.tid;
@@ -201,7 +201,7 @@ export const rows: readonly SyscallRow[] = [
     number: 56,
     name: 'clone',
     handler: sysClone,
-    args: ['clone-flags', 'pointer', 'pointer', 'pointer', 'pointer'],
+    args: ['clone-begin', 'clone-rest'],
     support: 'full',
   },
   { number: 57, name: 'fork', handler: sysFork, args: [], support: 'full' },
@@ -225,7 +225,7 @@ export const rows: readonly SyscallRow[] = [
     number: 435,
     name: 'clone3',
     handler: sysClone3,
-    args: ['pointer', 'size'],
+    args: ['clone3-out', 'size'],
     support: 'partial',
     missing: 'set_tid, cgroups',
   },

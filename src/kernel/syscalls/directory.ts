@@ -133,7 +133,7 @@ export const rows: readonly SyscallRow[] = [
     number: 79,
     name: 'getcwd',
     handler: sysGetcwd,
-    args: ['buffer-out', 'size'],
+    args: ['path-out', 'size'],
     support: 'full',
   },
   { number: 80, name: 'chdir', handler: sysChdir, args: ['path'], support: 'full' },

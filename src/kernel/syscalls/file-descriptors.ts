@@ -207,6 +207,7 @@ export const rows: readonly SyscallRow[] = [
     name: 'fcntl',
     handler: sysFcntl,
     args: ['fd', 'fcntl-command', 'fcntl-argument'],
+    result: 'fcntl',
     support: 'partial',
     missing: 'leases; hints of write lifetimes',
   },

@@ -71,7 +71,7 @@ export const rows: readonly SyscallRow[] = [
     number: 16,
     name: 'ioctl',
     handler: sysIoctl,
-    args: ['fd', 'ioctl', 'pointer'],
+    args: ['fd', 'ioctl', 'ioctl-argument'],
     support: 'partial',
     missing: 'requests other than those of terminals and FIONREAD, FIONBIO, FIOASYNC, FIOCLEX',
   },

@@ -213,5 +213,5 @@ async function setLockLater(
 }
 
 export const rows: readonly SyscallRow[] = [
-  { number: 73, name: 'flock', handler: sysFlock, args: ['fd', 'int'], support: 'full' },
+  { number: 73, name: 'flock', handler: sysFlock, args: ['fd', 'lock-operation'], support: 'full' },
 ];

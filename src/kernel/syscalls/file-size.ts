@@ -175,7 +175,7 @@ export const rows: readonly SyscallRow[] = [
     number: 285,
     name: 'fallocate',
     handler: sysFallocate,
-    args: ['fd', 'hex', 'long', 'long'],
+    args: ['fd', 'allocation-mode', 'long', 'long'],
     support: 'partial',
     missing:
       'room is not set aside in memory, and moves of what is in a file are only for bound folders',

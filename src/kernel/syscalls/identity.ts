@@ -236,8 +236,6 @@ const LASTING: ReadonlySet<string> = new Set([
   'getegid',
 ]);
 
-const POINTERS = ['pointer', 'pointer', 'pointer'] as const;
-
 const families: Row[] = [
   [39, 'getpid', (task) => task.pid, []],
   [102, 'getuid', (task) => task.credentials.uid, []],
@@ -255,9 +253,9 @@ const families: Row[] = [
   [115, 'getgroups', sysGetgroups, ['int', 'pointer']],
   [116, 'setgroups', sysSetgroups, ['int', 'pointer']],
   [117, 'setresuid', (task, args) => setThreeOf(task, args, 'u'), ['int', 'int', 'int']],
-  [118, 'getresuid', sysGetresuid, POINTERS],
+  [118, 'getresuid', sysGetresuid, ['int-out', 'int-out', 'int-out']],
   [119, 'setresgid', (task, args) => setThreeOf(task, args, 'g'), ['int', 'int', 'int']],
-  [120, 'getresgid', sysGetresgid, POINTERS],
+  [120, 'getresgid', sysGetresgid, ['int-out', 'int-out', 'int-out']],
   [121, 'getpgid', sysGetpgid, ['int']],
   [122, 'setfsuid', (task, args) => setFileSystemId(task, args.argumentUint(0), 'u'), ['uint']],
   [123, 'setfsgid', (task, args) => setFileSystemId(task, args.argumentUint(0), 'g'), ['uint']],

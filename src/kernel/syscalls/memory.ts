@@ -151,7 +151,7 @@ const table: readonly SyscallRow[] = [
     name: 'mmap',
     handler: sysMmap,
     args: ['pointer', 'size', 'prot', 'map-flags', 'fd', 'hex'],
-    hexResult: true,
+    result: 'hex',
     support: 'partial',
     missing: 'huge pages',
   },
@@ -174,7 +174,7 @@ const table: readonly SyscallRow[] = [
     name: 'brk',
     handler: (task, args) => setBrk(task.mm, args.argument(0)),
     args: ['pointer'],
-    hexResult: true,
+    result: 'hex',
     support: 'full',
   },
   {
@@ -182,7 +182,7 @@ const table: readonly SyscallRow[] = [
     name: 'mremap',
     handler: sysMremap,
     args: ['pointer', 'size', 'size', 'remap-flags', 'pointer'],
-    hexResult: true,
+    result: 'hex',
     support: 'partial',
     missing: 'MREMAP_DONTUNMAP; a range that spans several mappings',
   },
@@ -193,7 +193,7 @@ const table: readonly SyscallRow[] = [
       isAddressAligned(args)
         ? msync(task.mm, args.argument(0), args.argument(1), args.argumentUint(2))
         : -Errno.EINVAL,
-    args: ['pointer', 'size', 'hex'],
+    args: ['pointer', 'size', 'sync-flags'],
     support: 'full',
   },
   {

@@ -147,5 +147,5 @@ export const rows: readonly SyscallRow[] = [
     args: ['dirfd', 'path', 'int', 'int', 'at-flags'],
     support: 'full',
   },
-  { number: 95, name: 'umask', handler: sysUmask, args: ['mode'], support: 'full' },
+  { number: 95, name: 'umask', handler: sysUmask, args: ['mode'], result: 'mode', support: 'full' },
 ];

@@ -320,7 +320,7 @@ export const rows: readonly SyscallRow[] = [
     number: 316,
     name: 'renameat2',
     handler: sysRenameat2,
-    args: [...RENAME_ARGS, 'hex'],
+    args: ['dirfd', 'path', 'dirfd', 'path', 'rename-flags'],
     support: 'partial',
     missing: 'RENAME_WHITEOUT',
   },

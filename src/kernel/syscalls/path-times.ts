@@ -150,7 +150,7 @@ export const rows: readonly SyscallRow[] = [
     number: 280,
     name: 'utimensat',
     handler: sysUtimensat,
-    args: ['dirfd', 'path', 'pointer', 'at-flags'],
+    args: ['dirfd', 'path', 'file-times', 'at-flags'],
     support: 'full',
   },
 ];

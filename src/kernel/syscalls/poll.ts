@@ -110,12 +110,20 @@ function sysPpoll(task: Task, args: Registers): SyscallResult {
 }
 
 export const rows: readonly SyscallRow[] = [
-  { number: 7, name: 'poll', handler: sysPoll, args: ['pointer', 'uint', 'int'], support: 'full' },
+  {
+    number: 7,
+    name: 'poll',
+    handler: sysPoll,
+    args: ['poll-list', 'uint', 'int'],
+    result: 'poll',
+    support: 'full',
+  },
   {
     number: 271,
     name: 'ppoll',
     handler: sysPpoll,
-    args: ['pointer', 'uint', 'timespec', 'pointer', 'size'],
+    args: ['poll-list', 'uint', 'timespec', 'signal-set', 'size'],
+    result: 'ppoll',
     support: 'full',
   },
 ];

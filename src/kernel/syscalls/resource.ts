@@ -92,7 +92,7 @@ export const rows: readonly SyscallRow[] = [
     number: 98,
     name: 'getrusage',
     handler: sysGetrusage,
-    args: ['int', 'pointer'],
+    args: ['usage-who', 'usage-out'],
     support: 'partial',
     missing: 'all but user time and resident size',
   },

@@ -15,7 +15,12 @@ export type ArgumentFormat =
   | OutputFormat
   | EventFormat
   | SocketFormat
-  | SocketOutputFormat;
+  | SocketOutputFormat
+  | TaskFormat
+  | FutexFormat
+  | TimeFormat
+  | WaitFormat
+  | ControlFormat;
 
 type NumberFormat = 'int' | 'uint' | 'long' | 'size' | 'hex' | 'pointer' | 'fd' | 'dirfd' | 'mode';
 
@@ -46,7 +51,17 @@ type NamedFormat =
   | 'arch-code'
   | 'prctl-option'
   | 'fcntl-command'
-  | 'fcntl-argument';
+  | 'timer-flags'
+  | 'itimer'
+  | 'id-type'
+  | 'usage-who'
+  | 'lock-operation'
+  | 'sync-flags'
+  | 'rename-flags'
+  | 'allocation-mode'
+  | 'priority-which'
+  | 'policy'
+  | 'file-mode';
 
 /** What a pointer leads to, read before the call. */
 type StructureFormat =
@@ -55,9 +70,10 @@ type StructureFormat =
   /** Its length is the next argument. */
   | 'buffer-in'
   | 'string-array'
+  /** Strings too, but only counted. */
+  | 'environment'
   /** Its count is the next argument. */
   | 'vector-in'
-  | 'timespec'
   | 'rlimit'
   | 'signal-set'
   | 'sigaction';
@@ -70,10 +86,11 @@ type OutputFormat =
   | 'stat-out'
   | 'statx-out'
   | 'rlimit-out'
-  | 'timespec-out'
   | 'signal-set-out'
   | 'sigaction-out'
   | 'entries-out'
+  /** The result is its length with the NUL. */
+  | 'path-out'
   | 'utsname-out'
   | 'random-out'
   | 'descriptors-out';
@@ -88,8 +105,6 @@ type EventFormat =
   | 'timerfd-flags'
   | 'timerfd-set-flags'
   | 'signalfd-flags'
-  | 'itimerspec'
-  | 'itimerspec-out'
   | 'splice-flags'
   | 'inotify-flags'
   | 'inotify-mask';
@@ -115,6 +130,59 @@ type SocketFormat =
 type SocketOutputFormat =
   'socket-address-out' | 'length-out' | 'option-value-out' | 'message-out' | 'messages-out';
 
+/** Of what tasks are, how they are made and awaited. */
+type TaskFormat =
+  /** The first two arguments of clone(2), and the others as far as the flags make use of them. */
+  | 'clone-begin'
+  | 'clone-rest'
+  | 'clone3-out'
+  | 'wait-options'
+  | 'wait-status-out'
+  | 'siginfo-out'
+  | 'usage-out'
+  /** Not an argument: what the stack pointer leads to. */
+  | 'signal-frame'
+  /** The argument before is its length, or the result. */
+  | 'processors'
+  | 'processors-out'
+  | 'int-in'
+  | 'int-out'
+  | 'alternate-stack'
+  | 'alternate-stack-out';
+
+type FutexFormat =
+  'futex-operation' | 'futex-value' | 'futex-timeout' | 'futex-address' | 'futex-last';
+
+type TimeFormat =
+  | 'timespec'
+  | 'timespec-out'
+  | 'timeval'
+  | 'itimerspec'
+  | 'itimerspec-out'
+  | 'itimerval'
+  | 'itimerval-out'
+  /** Filled in where a signal cuts the call short. */
+  | 'remaining-out'
+  | 'file-times';
+
+type WaitFormat = 'poll-list' | 'descriptor-set' | 'mask-pair';
+
+/** What a command or request before it gives a meaning. */
+type ControlFormat = 'fcntl-argument' | 'ioctl-argument' | 'prctl-arguments';
+
+/** How a trace prints a result that is not just a number. */
+export type ResultFormat =
+  | 'hex'
+  | 'mode'
+  | 'fcntl'
+  | 'prctl'
+  | 'poll'
+  | 'ppoll'
+  | 'select'
+  | 'pselect'
+  | 'signal'
+  | 'policy';
+
 /** One row of the system call table. Numbers: arch/x86/entry/syscalls/syscall_64.tbl of Linux. */
 export interface SyscallRow {
   readonly number: number;
@@ -126,8 +194,8 @@ export interface SyscallRow {
    * `task.answers.withdraw()`.
    */
   readonly lasting?: true;
-  /** The result is an address, printed in hexadecimal. */
-  readonly hexResult?: true;
+  /** A plain number by default. */
+  readonly result?: ResultFormat;
   readonly support: 'full' | 'partial';
   /** What is missing, where support is partial. */
   readonly missing?: string;

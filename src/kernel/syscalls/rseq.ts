@@ -49,7 +49,7 @@ export const rows: readonly SyscallRow[] = [
     number: 334,
     name: 'rseq',
     handler: sysRseq,
-    args: ['pointer', 'uint', 'hex', 'hex'],
+    args: ['pointer', 'hex', 'hex', 'hex'],
     support: 'partial',
     missing: 'where the platform does not detect preemption: ENOSYS',
   },

@@ -180,21 +180,23 @@ function sysPselect6(task: Task, args: Registers): SyscallResult {
     : result.then((ready) => endPoll(task, ready));
 }
 
-const SET_ARGS = ['int', 'pointer', 'pointer', 'pointer'] as const;
+const SET_ARGS = ['int', 'descriptor-set', 'descriptor-set', 'descriptor-set'] as const;
 
 export const rows: readonly SyscallRow[] = [
   {
     number: 23,
     name: 'select',
     handler: sysSelect,
-    args: [...SET_ARGS, 'pointer'],
+    args: [...SET_ARGS, 'timeval'],
+    result: 'select',
     support: 'full',
   },
   {
     number: 270,
     name: 'pselect6',
     handler: sysPselect6,
-    args: [...SET_ARGS, 'timespec', 'pointer'],
+    args: [...SET_ARGS, 'timespec', 'mask-pair'],
+    result: 'pselect',
     support: 'full',
   },
 ];

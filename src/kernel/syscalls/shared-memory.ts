@@ -193,7 +193,7 @@ export const rows: readonly SyscallRow[] = [
     name: 'shmat',
     handler: sysShmat,
     args: ['int', 'pointer', 'hex'],
-    hexResult: true,
+    result: 'hex',
     support: 'full',
   },
   {

@@ -80,7 +80,8 @@ export const rows: readonly SyscallRow[] = [
     number: 128,
     name: 'rt_sigtimedwait',
     handler: sysSigtimedwait,
-    args: ['signal-set', 'pointer', 'timespec', 'size'],
+    args: ['signal-set', 'siginfo-out', 'timespec', 'size'],
+    result: 'signal',
     support: 'full',
   },
   {

@@ -305,7 +305,13 @@ export const rows: readonly SyscallRow[] = [
     args: ['sigmask-how', 'signal-set', 'signal-set-out', 'size'],
     support: 'full',
   },
-  { number: 15, name: 'rt_sigreturn', handler: sysSigreturn, args: [], support: 'full' },
+  {
+    number: 15,
+    name: 'rt_sigreturn',
+    handler: sysSigreturn,
+    args: ['signal-frame'],
+    support: 'full',
+  },
   { number: 62, name: 'kill', handler: sysKill, args: ['int', 'signal'], support: 'full' },
   {
     number: 127,
@@ -339,7 +345,7 @@ export const rows: readonly SyscallRow[] = [
     number: 131,
     name: 'sigaltstack',
     handler: sysSigaltstack,
-    args: ['pointer', 'pointer'],
+    args: ['alternate-stack', 'alternate-stack-out'],
     support: 'full',
   },
   { number: 200, name: 'tkill', handler: sysTkill, args: ['int', 'signal'], support: 'full' },

@@ -149,7 +149,7 @@ export const rows: readonly SyscallRow[] = [
     number: 35,
     name: 'nanosleep',
     handler: sysNanosleep,
-    args: ['timespec', 'pointer'],
+    args: ['timespec', 'remaining-out'],
     support: 'full',
   },
   {
@@ -186,7 +186,7 @@ export const rows: readonly SyscallRow[] = [
     number: 230,
     name: 'clock_nanosleep',
     handler: sysClockNanosleep,
-    args: ['clock', 'hex', 'timespec', 'pointer'],
+    args: ['clock', 'timer-flags', 'timespec', 'remaining-out'],
     support: 'full',
   },
 ];

@@ -138,9 +138,9 @@ function sysTimerDelete(task: Task, args: Registers): number {
 type Row = [number, string, SyscallRow['handler'], SyscallRow['args']];
 
 const all: Row[] = [
-  [36, 'getitimer', sysGetitimer, ['int', 'pointer']],
+  [36, 'getitimer', sysGetitimer, ['itimer', 'itimerval-out']],
   [37, 'alarm', sysAlarm, ['uint']],
-  [38, 'setitimer', sysSetitimer, ['int', 'pointer', 'pointer']],
+  [38, 'setitimer', sysSetitimer, ['itimer', 'itimerval', 'itimerval-out']],
   [222, 'timer_create', sysTimerCreate, ['clock', 'pointer', 'pointer']],
   [223, 'timer_settime', sysTimerSettime, ['int', 'hex', 'pointer', 'pointer']],
   [224, 'timer_gettime', sysTimerGettime, ['int', 'pointer']],

@@ -127,14 +127,14 @@ export const rows: readonly SyscallRow[] = [
     number: 61,
     name: 'wait4',
     handler: sysWait4,
-    args: ['int', 'pointer', 'hex', 'pointer'],
+    args: ['int', 'wait-status-out', 'wait-options', 'usage-out'],
     support: 'full',
   },
   {
     number: 247,
     name: 'waitid',
     handler: sysWaitid,
-    args: ['int', 'int', 'pointer', 'hex', 'pointer'],
+    args: ['id-type', 'int', 'siginfo-out', 'wait-options', 'usage-out'],
     support: 'full',
   },
 ];

@@ -162,7 +162,11 @@ export class Process {
 
   /** Sends a signal to the process, as kill(2) does. False where the queue is full. */
   sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): boolean {
-    if (!this.prepare(signo)) return true;
+    if (!this.prepare(signo)) {
+      const [first] = this.tasks;
+      if (first !== undefined) this.kernel.tracer?.discarded(first, info);
+      return true;
+    }
     if (!this.pending.add(info)) return false;
     this.signalArrivals.wake(Poll.IN);
     this.wakeFor(signo);

@@ -38,7 +38,7 @@ export async function runTask(task: Task): Promise<void> {
     process.exit({ signal: Signo.SIGKILL, coreDumped: false });
   }
   kernel.runnable--;
-  if (failure === undefined) kernel.tracer?.exited(task);
+  if (failure === undefined) kernel.tracer?.ended(task);
   endTask(task);
   if (failure !== undefined) process.fail(failure.error);
   else if (process.isZombie) process.finish(process.exitStatus ?? { code: 0 });
@@ -58,7 +58,10 @@ class RunLoop {
       if (task.hasWork || task.interruptedCall >= 0 || task.savedMask !== undefined) {
         deliverSignals(task, task.kernel.tracer?.signalled);
         if (task.isEnding) return;
-        if (task.process.stopped) await task.sleepWhileStopped();
+        if (task.process.stopped) {
+          task.kernel.tracer?.stopped(task);
+          await task.sleepWhileStopped();
+        }
         if (task.hasWork) continue;
       }
       const result = this.#pace.isSynchronous ? this.#switchSync() : await this.#switchAsync();

@@ -159,7 +159,7 @@ export class Task {
   }
 
   /** Not even what no signal cuts short keeps the thread: it is to end, or SIGKILL is on its way. */
-  get #isDoomed(): boolean {
+  get isDoomed(): boolean {
     const { pending } = this.process;
     return this.isEnding || this.pending.set.has(Signo.SIGKILL) || pending.set.has(Signo.SIGKILL);
   }
@@ -197,7 +197,7 @@ export class Task {
 
   /** As `block`, but no signal matters that does not end the thread. */
   async blockUntilEnding<T>(promise: Promise<T>): Promise<T | number> {
-    if (this.#isDoomed) return -Errno.EINTR;
+    if (this.isDoomed) return -Errno.EINTR;
     this.#isUninterruptible = true;
     try {
       return await this.#wait(promise, () => undefined);
@@ -228,7 +228,10 @@ export class Task {
 
   /** Queues a signal for this thread, as a failing write(2) does with SIGPIPE. False where the queue is full. */
   sendSignal(signo: number, info: SignalInfo = { signo, code: SiCode.SI_KERNEL }): boolean {
-    if (!this.process.prepare(signo)) return true;
+    if (!this.process.prepare(signo)) {
+      this.kernel.tracer?.discarded(this, info);
+      return true;
+    }
     if (!this.pending.add(info)) return false;
     this.process.signalArrivals.wake(Poll.IN);
     if (this.accepts(signo)) this.wake();
@@ -267,7 +270,7 @@ export class Task {
   wake(): boolean {
     const wake = this.#wake;
     if (wake !== undefined) {
-      if (this.#isUninterruptible && !this.#isDoomed) return false;
+      if (this.#isUninterruptible && !this.isDoomed) return false;
       this.#wake = undefined;
       wake();
     } else if (this.inGuest) {
@@ -279,7 +282,7 @@ export class Task {
   /** In the middle of a call that takes long: gives the others a turn. False where the thread is to end. */
   async takeTurn(): Promise<boolean> {
     await eventLoopTurn();
-    return !this.#isDoomed;
+    return !this.isDoomed;
   }
 
   /** Waits until the process goes on, or the thread is to end. */

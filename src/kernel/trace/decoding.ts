@@ -10,6 +10,10 @@ export interface Decoding {
   readonly index: ArgumentIndex;
   /** `undefined` before the call has been answered. */
   readonly result: number | undefined;
+  /** What the call was told of the room behind a pointer to a length, where it has one. */
+  readonly lengthBefore?: number | undefined;
+  /** Most bytes of a string, and elements of an array, that are shown. */
+  readonly stringLimit: number;
 }
 
 /** The text; `undefined` where a pointer leads nowhere and is printed itself; `null` for no argument at all. */

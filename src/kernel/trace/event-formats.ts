@@ -3,9 +3,6 @@ import { EPOLL_EVENT_SIZE } from '../abi/epoll.js';
 import { filled, pointedBytes, type Decoder } from './decoding.js';
 import { formatBits, type NamedBit } from './flag-names.js';
 
-/** Events that are shown of an array. */
-const SHOWN = 32;
-
 const EVENTS: readonly NamedBit[] = [
   [0x1, 'EPOLLIN'],
   [0x2, 'EPOLLPRI'],
@@ -57,18 +54,11 @@ function formatEvent(bytes: Buffer, at: number): string {
 }
 
 const eventList: Decoder = (decoding) => {
-  const count = Math.min(decoding.result ?? 0, SHOWN);
+  const count = Math.min(decoding.result ?? 0, decoding.stringLimit);
   const bytes = pointedBytes(decoding, count * EPOLL_EVENT_SIZE);
   if (bytes === undefined) return undefined;
   const shown = Array.from({ length: count }, (_, i) => formatEvent(bytes, i * EPOLL_EVENT_SIZE));
-  return `[${shown.join(', ')}${(decoding.result ?? 0) > SHOWN ? ', ...' : ''}]`;
-};
-
-const itimerspec: Decoder = (decoding) => {
-  const bytes = pointedBytes(decoding, 32);
-  const time = (at: number): string =>
-    `{tv_sec=${String(bytes?.readBigInt64LE(at))}, tv_nsec=${String(bytes?.readBigInt64LE(at + 8))}}`;
-  return bytes && `{it_interval=${time(0)}, it_value=${time(16)}}`;
+  return `[${shown.join(', ')}${(decoding.result ?? 0) > count ? ', ...' : ''}]`;
 };
 
 const flags =
@@ -105,10 +95,8 @@ export const eventFormats = {
     ]),
   'inotify-flags': flags('IN'),
   'inotify-mask': ({ args, index }) => formatBits(args.argumentUint(index), INOTIFY_MASK),
-  itimerspec,
 } satisfies Record<string, Decoder>;
 
 export const eventOutputFormats = {
   'epoll-events-out': filled(eventList),
-  'itimerspec-out': filled(itimerspec),
 } satisfies Record<string, Decoder>;

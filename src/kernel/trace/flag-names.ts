@@ -37,6 +37,12 @@ export const OPEN_FLAGS: readonly NamedBit[] = [
 
 export const ACCESS_MODES = ['O_RDONLY', 'O_WRONLY', 'O_RDWR', 'O_ACCMODE'] as const;
 
+export function formatOpenFlags(flags: number): string {
+  const access = ACCESS_MODES[flags & 3] ?? 'O_RDONLY';
+  const rest = (flags & ~3) >>> 0;
+  return rest === 0 ? access : `${access}|${formatBits(rest, OPEN_FLAGS)}`;
+}
+
 export const PROTECTION: readonly NamedBit[] = [
   [1, 'PROT_READ'],
   [2, 'PROT_WRITE'],
@@ -305,6 +311,9 @@ export const FCNTL_COMMANDS: ReadonlyMap<number, string> = new Map([
   [1032, 'F_GETPIPE_SZ'],
   [1033, 'F_ADD_SEALS'],
   [1034, 'F_GET_SEALS'],
+  [36, 'F_OFD_GETLK'],
+  [37, 'F_OFD_SETLK'],
+  [38, 'F_OFD_SETLKW'],
 ]);
 
 /** `si_code` by signal, and those of every signal. */

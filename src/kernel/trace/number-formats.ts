@@ -2,10 +2,8 @@
 import { signalName } from '../abi/signal.js';
 import { formatHex, formatPointer, preceding, type Decoder } from './decoding.js';
 import {
-  ACCESS_MODES,
   ARCH_PRCTL_CODES,
   AT_FLAGS,
-  CLONE_FLAGS,
   CLOCKS,
   FADVICE,
   FCNTL_COMMANDS,
@@ -25,17 +23,17 @@ import {
   STATX_MASK,
   WHENCE,
   formatBits,
+  formatOpenFlags,
   type NamedBit,
 } from './flag-names.js';
+import { POLICIES } from './scheduling-names.js';
+import { formatFileMode } from './structure-formats.js';
+import { formatCloneFlags } from './task-formats.js';
 
 const AT_FDCWD = -100;
 const O_CREAT = 0o100;
 const O_TMPFILE = 0o20200000;
 const STATX_SYNC_TYPE = 0x6000;
-const F_GETFD = 1;
-const F_SETFD = 2;
-const F_GETFL = 3;
-const F_SETFL = 4;
 
 const bits =
   (names: readonly NamedBit[], none?: string): Decoder =>
@@ -52,16 +50,15 @@ const named =
   ({ args, index }) =>
     names.get(args.argumentUint(index)) ?? formatHex(BigInt(args.argumentUint(index)));
 
+const USAGE_WHO: ReadonlyMap<number, string> = new Map([
+  [0, 'RUSAGE_SELF'],
+  [-1, 'RUSAGE_CHILDREN'],
+  [1, 'RUSAGE_THREAD'],
+]);
+
 const mode: Decoder = ({ args, index }) => {
   const value = args.argumentUint(index);
   return value === 0 ? '000' : `0${value.toString(8)}`;
-};
-
-const openFlags: Decoder = ({ args, index }) => {
-  const flags = args.argumentUint(index);
-  const access = ACCESS_MODES[flags & 3] ?? 'O_RDONLY';
-  const rest = (flags & ~3) >>> 0;
-  return rest === 0 ? access : `${access}|${formatBits(rest, OPEN_FLAGS)}`;
 };
 
 const mapFlags: Decoder = ({ args, index }) => {
@@ -69,17 +66,6 @@ const mapFlags: Decoder = ({ args, index }) => {
   const type = MAP_TYPES[flags & 3] ?? 'MAP_FILE';
   const rest = (flags & ~3) >>> 0;
   return rest === 0 ? type : `${type}|${formatBits(rest, MAP_FLAGS)}`;
-};
-
-/** The exit signal lies in the lowest byte. */
-const cloneFlags: Decoder = ({ args, index }) => {
-  const value = args.argumentUint(index);
-  const signal = value & 0xff;
-  const flags = (value & ~0xff) >>> 0;
-  if (signal === 0) return formatBits(flags, CLONE_FLAGS);
-  return flags === 0
-    ? signalName(signal)
-    : `${formatBits(flags, CLONE_FLAGS)}|${signalName(signal)}`;
 };
 
 export const numberFormats = {
@@ -95,7 +81,7 @@ export const numberFormats = {
   signal: ({ args, index }) =>
     args.argumentInt(index) === 0 ? '0' : signalName(args.argumentInt(index)),
   mode,
-  'open-flags': openFlags,
+  'open-flags': ({ args, index }) => formatOpenFlags(args.argumentUint(index)),
   /** The mode of open(2), which is looked at only where a file may be made. */
   'open-mode': (decoding) => {
     const flags = decoding.args.argumentUint(preceding(decoding.index));
@@ -108,7 +94,7 @@ export const numberFormats = {
   'map-flags': mapFlags,
   'remap-flags': bits(REMAP_FLAGS),
   'at-flags': bits(AT_FLAGS),
-  'clone-flags': cloneFlags,
+  'clone-flags': ({ args, index }) => formatCloneFlags(args.argumentUint(index)),
   'random-flags': bits(RANDOM_FLAGS),
   'memfd-flags': bits(MEMFD_FLAGS),
   'statx-flags': ({ args, index }) => {
@@ -128,13 +114,36 @@ export const numberFormats = {
   'arch-code': named(ARCH_PRCTL_CODES),
   'prctl-option': named(PRCTL_OPTIONS),
   'fcntl-command': named(FCNTL_COMMANDS),
-  'fcntl-argument': ({ args, index, ...rest }) => {
-    const command = args.argumentInt(preceding(index));
-    if (command === F_GETFD || command === F_GETFL) return null;
-    if (command === F_SETFL) return openFlags({ args, index, ...rest });
-    if (command === F_SETFD) return args.argumentInt(index) === 1 ? 'FD_CLOEXEC' : undefined;
-    return FCNTL_COMMANDS.get(command)?.startsWith('F_DUPFD') === true
-      ? String(args.argumentInt(index))
-      : formatHex(args.argumentBig(index));
-  },
+  'timer-flags': bits([[1, 'TIMER_ABSTIME']]),
+  itimer: oneOf(['ITIMER_REAL', 'ITIMER_VIRTUAL', 'ITIMER_PROF']),
+  'id-type': oneOf(['P_ALL', 'P_PID', 'P_PGID', 'P_PIDFD']),
+  'usage-who': ({ args, index }) => USAGE_WHO.get(args.argumentInt(index)) ?? undefined,
+  'lock-operation': bits([
+    [1, 'LOCK_SH'],
+    [2, 'LOCK_EX'],
+    [4, 'LOCK_NB'],
+    [8, 'LOCK_UN'],
+  ]),
+  'sync-flags': bits([
+    [1, 'MS_ASYNC'],
+    [4, 'MS_SYNC'],
+    [2, 'MS_INVALIDATE'],
+  ]),
+  'rename-flags': bits([
+    [1, 'RENAME_NOREPLACE'],
+    [2, 'RENAME_EXCHANGE'],
+    [4, 'RENAME_WHITEOUT'],
+  ]),
+  'allocation-mode': bits([
+    [1, 'FALLOC_FL_KEEP_SIZE'],
+    [2, 'FALLOC_FL_PUNCH_HOLE'],
+    [4, 'FALLOC_FL_NO_HIDE_STALE'],
+    [8, 'FALLOC_FL_COLLAPSE_RANGE'],
+    [0x10, 'FALLOC_FL_ZERO_RANGE'],
+    [0x20, 'FALLOC_FL_INSERT_RANGE'],
+    [0x40, 'FALLOC_FL_UNSHARE_RANGE'],
+  ]),
+  'priority-which': oneOf(['PRIO_PROCESS', 'PRIO_PGRP', 'PRIO_USER']),
+  policy: oneOf(POLICIES),
+  'file-mode': ({ args, index }) => formatFileMode(args.argumentUint(index)),
 } satisfies Record<string, Decoder>;

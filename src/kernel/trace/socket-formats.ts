@@ -27,7 +27,7 @@ import {
 } from './socket-names.js';
 
 const ADDRESS_MAX = 128;
-const SHOWN = 32;
+const IOV_MAX = 1024;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const AF_NETLINK = 16;
@@ -78,14 +78,19 @@ function intAt({ mm }: Decoding, place: number): number | undefined {
 const addressOut: Decoder = (decoding) => {
   const length = intAt(decoding, decoding.args.argument(following(decoding.index)));
   const place = decoding.args.argument(decoding.index);
+  const { lengthBefore = ADDRESS_MAX } = decoding;
   return length === undefined
     ? undefined
-    : addressAt(decoding, place, Math.min(length, ADDRESS_MAX));
+    : addressAt(decoding, place, Math.min(length, lengthBefore, ADDRESS_MAX));
 };
 
 const lengthOut: Decoder = (decoding) => {
   const length = intAt(decoding, decoding.args.argument(decoding.index));
-  return length === undefined ? undefined : `[${String(length)}]`;
+  if (length === undefined) return undefined;
+  const { lengthBefore = length } = decoding;
+  return lengthBefore === length
+    ? `[${String(length)}]`
+    : `[${String(lengthBefore)} => ${String(length)}]`;
 };
 
 const level: Decoder = ({ args, index }) =>
@@ -97,7 +102,8 @@ const option: Decoder = ({ args, index }) =>
 
 /** struct linger, struct timeval, an int; others as their bytes. */
 function value(decoding: Decoding, length: number): string | undefined {
-  const bytes = pointedBytes(decoding, Math.min(Math.max(length, 0), SHOWN));
+  const { stringLimit } = decoding;
+  const bytes = pointedBytes(decoding, Math.min(Math.max(length, 0), Math.max(stringLimit, 16)));
   if (bytes === undefined) return undefined;
   const isOfSocket = decoding.args.argumentInt(1) === SOL_SOCKET;
   const name = isOfSocket ? decoding.args.argumentInt(2) : -1;
@@ -109,7 +115,7 @@ function value(decoding: Decoding, length: number): string | undefined {
   }
   return length === 4
     ? `[${String(bytes.readInt32LE(0))}]`
-    : quote(bytes.toString('latin1'), length > SHOWN);
+    : quote(bytes.toString('latin1', 0, stringLimit), length > stringLimit);
 }
 
 /** struct msghdr; `result` is how many bytes it holds, before the call all it has room for. */
@@ -131,8 +137,13 @@ function message(decoding: Decoding, held: number): string | undefined {
   );
 }
 
-function formatVector({ mm }: Decoding, at: number, count: number, held: number): string {
-  const bytes = Buffer.alloc(Math.min(count, SHOWN) * 16);
+function formatVector(
+  { mm, stringLimit }: Decoding,
+  at: number,
+  count: number,
+  held: number,
+): string {
+  const bytes = Buffer.alloc(Math.min(count, stringLimit, IOV_MAX) * 16);
   if (!mm.read(at, bytes)) return formatHex(BigInt(at));
   const parts: string[] = [];
   let left = held;
@@ -140,9 +151,9 @@ function formatVector({ mm }: Decoding, at: number, count: number, held: number)
     const length = readWord(bytes, offset + 8);
     const filledBytes = Math.min(length, left);
     left -= filledBytes;
-    const shown = Buffer.alloc(Math.min(filledBytes, SHOWN));
+    const shown = Buffer.alloc(Math.min(filledBytes, stringLimit));
     const text = mm.read(readWord(bytes, offset), shown)
-      ? quote(shown.toString('latin1'), filledBytes > SHOWN)
+      ? quote(shown.toString('latin1'), filledBytes > stringLimit)
       : formatPointer(bytes.readBigUInt64LE(offset));
     parts.push(`{iov_base=${text}, iov_len=${String(length)}}`);
   }

@@ -21,9 +21,10 @@ import {
 import { quote } from './quote.js';
 
 const PATH_MAX = 4096;
-/** Bytes of a buffer and elements of an array that are shown. */
-const SHOWN = 32;
+/** Variables of an environment that are counted. */
+const MOST_VARIABLES = 10_000;
 const RLIM_INFINITY = 0xffffffffffffffffn;
+const IOV_MAX = 1024;
 const UTSNAME_FIELD = 65;
 const UTSNAME_FIELDS = ['sysname', 'nodename', 'release', 'version', 'machine', 'domainname'];
 const DIRENT_RECLEN = 16;
@@ -35,39 +36,61 @@ const path: Decoder = ({ mm, args, index }) => {
 };
 
 function buffer(decoding: Decoding, address: number, length: number): string | undefined {
-  const bytes = Buffer.alloc(Math.min(length, SHOWN));
-  if (address === 0 || !decoding.mm.read(address, bytes)) return undefined;
-  return quote(bytes.toString('latin1'), length > SHOWN);
+  const { mm, stringLimit } = decoding;
+  const bytes = Buffer.alloc(Math.min(length, stringLimit));
+  if (address === 0 || !mm.read(address, bytes)) return undefined;
+  return quote(bytes.toString('latin1'), length > stringLimit);
 }
 
 /** Arguments as execve(2) takes them. */
-export function formatList(strings: readonly string[]): string {
+export function formatList(strings: readonly string[], limit: number): string {
   const shown = strings
-    .slice(0, SHOWN)
-    .map((text) => quote(text.slice(0, SHOWN), text.length > SHOWN));
-  if (strings.length > SHOWN) shown.push('...');
+    .slice(0, limit)
+    .map((text) => quote(text.slice(0, limit), text.length > limit));
+  if (strings.length > limit) shown.push('...');
   return `[${shown.join(', ')}]`;
 }
 
-const stringArray: Decoder = ({ mm, args, index }) => {
+/** Strings of a NULL-terminated array, at most `most`; `undefined` where it cannot be read. */
+function readStrings({ mm, args, index }: Decoding, most: number): string[] | undefined {
   const strings: string[] = [];
   const pointer = Buffer.alloc(8);
   if (args.argument(index) === 0) return undefined;
-  for (let at = args.argument(index); strings.length <= SHOWN; at += 8) {
+  for (let at = args.argument(index); strings.length <= most; at += 8) {
     if (!mm.read(at, pointer)) return undefined;
     const target = readWord(pointer, 0);
     if (target === 0) break;
     const text = mm.readCString(target, PATH_MAX);
     strings.push(typeof text === 'number' ? '?' : text);
   }
-  return formatList(strings);
+  return strings;
+}
+
+const stringArray: Decoder = (decoding) => {
+  const strings = readStrings(decoding, decoding.stringLimit);
+  return strings && formatList(strings, decoding.stringLimit);
+};
+
+/** Only how many there are. */
+const environment: Decoder = ({ mm, args, index }) => {
+  const start = args.argument(index);
+  const pointer = Buffer.alloc(8);
+  if (start === 0) return undefined;
+  let count = 0;
+  for (; count < MOST_VARIABLES; count++) {
+    if (!mm.read(start + count * 8, pointer)) return undefined;
+    if (readWord(pointer, 0) === 0) break;
+  }
+  const plural = count === 1 ? '' : 's';
+  return `${formatPointer(args.argumentBig(index))} /* ${String(count)} var${plural} */`;
 };
 
 /** struct iovec; `limit` is how many bytes of them all hold something. */
 function vector(decoding: Decoding, limit: number): string | undefined {
   const count = decoding.args.argumentInt(following(decoding.index));
-  if (count < 0 || count > SHOWN) return undefined;
-  const bytes = pointedBytes(decoding, count * 16);
+  if (count < 0 || count > IOV_MAX) return undefined;
+  const shown = Math.min(count, decoding.stringLimit);
+  const bytes = pointedBytes(decoding, shown * 16);
   if (bytes === undefined) return undefined;
   const parts: string[] = [];
   let left = limit;
@@ -78,17 +101,11 @@ function vector(decoding: Decoding, limit: number): string | undefined {
     const base = buffer(decoding, readWord(bytes, at), held) ?? 'NULL';
     parts.push(`{iov_base=${base}, iov_len=${bytes.readBigUInt64LE(at + 8)}}`);
   }
+  if (count > shown) parts.push('...');
   return `[${parts.join(', ')}]`;
 }
 
-const timespec: Decoder = (decoding) => {
-  const bytes = pointedBytes(decoding, 16);
-  return (
-    bytes && `{tv_sec=${bytes.readBigInt64LE(0)}, tv_nsec=${bytes.readBigInt64LE(8).toString()}}`
-  );
-};
-
-function fileMode(mode: number): string {
+export function formatFileMode(mode: number): string {
   const type = FILE_TYPES.get(mode & Mode.S_IFMT);
   const rest = `0${(mode & (type === undefined ? 0xffff : 0o7777)).toString(8)}`;
   return type === undefined ? rest : `${type}|${rest}`;
@@ -113,7 +130,7 @@ const stat: Decoder = (decoding) => {
       `st_rdev=makedev(${formatNumber(deviceMajor(device))}, ${formatNumber(deviceMinor(device))})`,
     () => bytes.readBigInt64LE(48),
   );
-  return `{st_mode=${fileMode(mode)}, ${rest}, ...}`;
+  return `{st_mode=${formatFileMode(mode)}, ${rest}, ...}`;
 };
 
 /** struct statx: stx_mask at 0, stx_attributes at 8, stx_mode at 28, stx_size at 40. */
@@ -123,7 +140,7 @@ const statx: Decoder = (decoding) => {
   const mode = bytes.readUInt16LE(28);
   return (
     `{stx_mask=${formatBits(bytes.readUInt32LE(0), STATX_MASK)}, ` +
-    `stx_attributes=${formatBits(bytes.readUInt32LE(8), STATX_ATTRIBUTES)}, stx_mode=${fileMode(mode)}, ` +
+    `stx_attributes=${formatBits(bytes.readUInt32LE(8), STATX_ATTRIBUTES)}, stx_mode=${formatFileMode(mode)}, ` +
     `stx_size=${bytes.readBigUInt64LE(40)}, ...}`
   );
 };
@@ -145,7 +162,7 @@ const rlimit: Decoder = (decoding) => {
   );
 };
 
-function formatSignals(mask: bigint): string {
+export function formatSignals(mask: bigint): string {
   const all = Array.from({ length: 64 }, (_, i) => i + 1);
   const inverted = all.filter((signo) => mask & (1n << BigInt(signo - 1))).length > 42;
   const shown = all.filter((signo) => ((mask >> BigInt(signo - 1)) & 1n) === (inverted ? 0n : 1n));
@@ -184,6 +201,12 @@ const entries: Decoder = (decoding) => {
   return `${pointer} /* ${String(count)} entries */`;
 };
 
+/** The result is its length with the NUL behind it. */
+const returnedPath: Decoder = (decoding) => {
+  const bytes = pointedBytes(decoding, (decoding.result ?? 0) - 1);
+  return bytes && quote(bytes.toString('latin1'));
+};
+
 const utsname: Decoder = (decoding) => {
   const bytes = pointedBytes(decoding, UTSNAME_FIELD * UTSNAME_FIELDS.length);
   if (bytes === undefined) return undefined;
@@ -197,9 +220,10 @@ const utsname: Decoder = (decoding) => {
 /** Random bytes, in hexadecimal from the first to the last. */
 const randomBytes: Decoder = (decoding) => {
   const length = decoding.result ?? 0;
-  const bytes = pointedBytes(decoding, Math.min(length, SHOWN));
+  const { stringLimit } = decoding;
+  const bytes = pointedBytes(decoding, Math.min(length, stringLimit));
   const hex = bytes && [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`);
-  return hex && `"${hex.join('')}"${length > SHOWN ? '...' : ''}`;
+  return hex && `"${hex.join('')}"${length > stringLimit ? '...' : ''}`;
 };
 
 const descriptors: Decoder = (decoding) => {
@@ -216,8 +240,8 @@ export const structureFormats = {
       decoding.args.argument(following(decoding.index)),
     ),
   'string-array': stringArray,
+  environment,
   'vector-in': (decoding) => vector(decoding, Infinity),
-  timespec,
   rlimit,
   'signal-set': signalSet,
   sigaction,
@@ -232,10 +256,10 @@ export const outputFormats = {
   'stat-out': filled(stat),
   'statx-out': filled(statx),
   'rlimit-out': filled(rlimit),
-  'timespec-out': filled(timespec),
   'signal-set-out': filled(signalSet),
   'sigaction-out': filled(sigaction),
   'entries-out': filled(entries),
+  'path-out': filled(returnedPath),
   'utsname-out': filled(utsname),
   'random-out': filled(randomBytes),
   'descriptors-out': filled(descriptors),

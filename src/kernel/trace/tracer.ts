@@ -1,49 +1,67 @@
-/** Prints system calls, signals and exits in the manner of strace(1). A wrapper around the dispatcher. */
-import { errnoName } from '../abi/errno.js';
-import { errorText } from '../abi/error-text.js';
-import { signalName } from '../abi/signal.js';
-import { CLD } from '../abi/wait.js';
+/** Tells of system calls, signals and exits, decoded as strace(1) does. A wrapper around the dispatcher. */
+import { Register } from '../../platform/registers.js';
+import { Errno } from '../abi/errno.js';
+import { Signo, signalName } from '../abi/signal.js';
 import { syscallName } from '../abi/syscall-names.js';
+import { isRestartable } from '../signal/call-restart.js';
 import type { SignalObserver } from '../signal/delivery.js';
 import type { SignalInfo } from '../signal/signal-info.js';
 import type { ArgumentFormat, SyscallRow } from '../syscalls/row.js';
 import type { Dispatcher, SyscallTable } from '../syscalls/dispatcher.js';
 import type { Task } from '../task/task.js';
-import { signalCodeName } from './flag-names.js';
-import { formatHex, formatPointer, type ArgumentIndex } from './decoding.js';
+import { formatPointer, type ArgumentIndex, type Decoding } from './decoding.js';
 import { formatArgument, isOutput } from './format-argument.js';
+import { quote } from './quote.js';
+import { formatResult, isError } from './result-format.js';
+import { formatSignalInfo } from './signal-info-format.js';
 import { formatList } from './structure-formats.js';
+import type { CallSelection, TraceEvent, TraceOptions } from './trace-event.js';
 
-/** Column of the equals sign. */
-const RESULT_COLUMN = 40;
 const EXIT_CALLS: ReadonlySet<number> = new Set([60, 231]);
-const NO_RETURN: ReadonlySet<number> = new Set([15]);
-const MAX_ERRNO = 4095;
+const EXEC_CALLS: ReadonlySet<number> = new Set([59, 322]);
+const EXECVE = 59;
+const RT_SIGRETURN = 15;
+const STRING_LIMIT = 32;
+const ALL: CallSelection = { numbers: new Set(), inverted: true };
+/** Of a call without a row nothing is known. */
+const UNKNOWN: readonly ArgumentFormat[] = ['hex', 'hex', 'hex', 'hex', 'hex', 'hex'];
 
 export class Tracer {
   readonly #table: SyscallTable;
-  readonly #sink: (line: string) => void;
-  #isAlone = true;
+  readonly #onEvent: (event: TraceEvent) => void;
+  readonly #calls: CallSelection;
+  readonly #follows: boolean;
+  readonly #stringLimit: number;
+  /** Where children are not followed. */
+  readonly #first = new WeakSet<Task>();
+  /** Signals that were thrown away, of each number the last. */
+  readonly #discarded = new WeakMap<Task, Map<number, SignalInfo>>();
 
-  constructor(table: SyscallTable, sink: (line: string) => void) {
+  constructor(table: SyscallTable, options: TraceOptions) {
     this.#table = table;
-    this.#sink = sink;
+    this.#onEvent = options.onEvent;
+    this.#calls = options.calls ?? ALL;
+    this.#follows = options.follow ?? true;
+    this.#stringLimit = options.stringLimit ?? STRING_LIMIT;
   }
 
-  /** The dispatcher that also prints. */
+  /** The dispatcher that also tells. */
   wrap(dispatch: Dispatcher): Dispatcher {
     return (task, number) => {
+      if (!this.#tells(task, number)) return dispatch(task, number);
       const row = this.#table[number];
-      // What a call takes in is read before it runs: it may change it.
-      const before = this.#arguments(task, row);
-      if (EXIT_CALLS.has(number)) this.#call(task, number, before, '?');
+      const begin = performance.now();
+      this.#enter(task, number, row, begin);
+      const lengthBefore = readLength(task, row);
       const result = dispatch(task, number);
+      const busy = performance.now() - begin;
       if (typeof result === 'number') {
-        this.#finish(task, number, row, before, result);
+        this.#answer(task, number, row, { value: result, busy, lengthBefore });
         return result;
       }
+      this.#onEvent({ kind: 'waits', tid: task.tid, time: begin + busy });
       return result.then((value) => {
-        this.#finish(task, number, row, before, value);
+        this.#answer(task, number, row, { value, busy, lengthBefore });
         return value;
       });
     };
@@ -51,111 +69,197 @@ export class Tracer {
 
   /** A program begins: as if it had been called by execve(2). */
   started(task: Task, path: string, argv: readonly string[], env: readonly string[]): void {
-    const parts = [JSON.stringify(path), formatList(argv), `/* ${String(env.length)} vars */`];
-    this.#call(task, 59, parts, '0');
+    this.#first.add(task);
+    this.#attach(task, undefined);
+    if (!this.#tells(task, EXECVE)) return;
+    const time = performance.now();
+    const vars = formatEnvironment(task.registers.getNumber(Register.Rsp), argv, env);
+    const { tid, comm } = task;
+    const args = [quote(path), formatList(argv, this.#stringLimit), vars];
+    this.#onEvent({
+      kind: 'entered',
+      tid,
+      time,
+      number: EXECVE,
+      name: 'execve',
+      args,
+      isCut: false,
+    });
+    const answer = { result: '0', failed: false, busy: 0, program: comm };
+    this.#onEvent({ kind: 'answered', tid, time, args: [], ...answer });
   }
 
-  /** A task begins. From the second on each line says whose it is. */
-  cloned(task: Task): void {
-    this.#isAlone = false;
-    this.#sink(`Process ${String(task.tid)} attached`);
+  /** A task begins, made by `parent`. */
+  cloned(task: Task, parent: Task): void {
+    if (this.#follows) this.#attach(task, parent.tid);
   }
 
   readonly signalled: SignalObserver = (task, info) => {
-    const name = signalName(info.signo);
-    const fields = [`si_signo=${name}`, `si_code=${signalCodeName(info.signo, info.code)}`];
-    if (info.address !== undefined) {
-      fields.push(`si_addr=${formatPointer(info.address)}`);
-    } else if (info.pid !== undefined) {
-      fields.push(`si_pid=${String(info.pid)}`, `si_uid=${String(info.uid ?? 0)}`);
-      if (info.status !== undefined) fields.push(...childFields(info));
-    }
-    this.#line(task, `--- ${name} {${fields.join(', ')}} ---`);
+    const { signo } = info;
+    // Nobody but the end of the task tells a tracer of SIGKILL, ptrace(2).
+    if (!this.#traces(task) || signo === Signo.SIGKILL) return;
+    this.#onEvent({
+      kind: 'signal',
+      tid: task.tid,
+      time: performance.now(),
+      signo,
+      name: signalName(signo),
+      info: formatSignalInfo(info),
+    });
   };
 
-  exited(task: Task): void {
+  /**
+   * A signal that the program ignores, which nobody delivers; Linux tells a tracer all the same, on the way back from
+   * the call that the task is in.
+   */
+  discarded(task: Task, info: SignalInfo): void {
+    if (!this.#traces(task)) return;
+    const infos = this.#discarded.get(task) ?? new Map<number, SignalInfo>();
+    this.#discarded.set(task, infos.set(info.signo, info));
+  }
+
+  #tellDiscarded(task: Task): void {
+    const infos = this.#discarded.get(task);
+    if (infos === undefined) return;
+    this.#discarded.delete(task);
+    for (const info of infos.values()) this.signalled(task, info);
+  }
+
+  stopped(task: Task): void {
+    if (!this.#traces(task)) return;
+    const name = signalName(task.process.stopSignal);
+    this.#onEvent({ kind: 'stopped', tid: task.tid, time: performance.now(), name });
+  }
+
+  ended(task: Task): void {
     const status = task.process.exitStatus ?? task.ending;
-    if (status === undefined) return;
-    this.#line(
-      task,
+    if (status === undefined || !this.#traces(task)) return;
+    const how =
       'code' in status
-        ? `+++ exited with ${String(status.code)} +++`
-        : `+++ killed by ${signalName(status.signal)}${status.coreDumped ? ' (core dumped)' : ''} +++`,
-    );
+        ? `exited with ${String(status.code)}`
+        : `killed by ${signalName(status.signal)}${status.coreDumped ? ' (core dumped)' : ''}`;
+    this.#onEvent({ kind: 'ended', tid: task.tid, time: performance.now(), how });
   }
 
-  #line(task: Task, text: string): void {
-    this.#sink(this.#isAlone ? text : `[pid ${String(task.tid).padStart(5)}] ${text}`);
+  #traces(task: Task): boolean {
+    return this.#follows || this.#first.has(task);
   }
 
-  #finish(
+  #tells(task: Task, number: number): boolean {
+    return this.#calls.numbers.has(number) !== this.#calls.inverted && this.#traces(task);
+  }
+
+  #attach(task: Task, parent: number | undefined): void {
+    const { tid, pid, comm } = task;
+    const time = performance.now();
+    this.#onEvent({ kind: 'attached', tid, time, pid, parent, program: comm });
+  }
+
+  /** What a call takes in is read before it runs: it may change it. */
+  #enter(task: Task, number: number, row: SyscallRow | undefined, time: number): void {
+    const formats = row?.args ?? UNKNOWN;
+    const cut = firstOutput(formats);
+    const args = this.#arguments(task, formats, { to: cut });
+    const name = syscallName(number);
+    const isCut = cut < formats.length;
+    this.#onEvent({ kind: 'entered', tid: task.tid, time, number, name, args, isCut });
+  }
+
+  #answer(
     task: Task,
     number: number,
     row: SyscallRow | undefined,
-    before: readonly (string | undefined)[],
-    result: number,
+    { value, busy, lengthBefore }: Answer,
   ): void {
-    if (EXIT_CALLS.has(number)) return;
-    const shown = NO_RETURN.has(number) ? '?' : formatResult(result, row?.hexResult === true);
-    this.#call(task, number, this.#after(task, row, before, result), shown);
+    // Linux answers nothing to a task that is to end.
+    if (EXIT_CALLS.has(number) || task.isDoomed) return;
+    const formats = row?.args ?? UNKNOWN;
+    // The registers are those of before the signal.
+    const shown = number === RT_SIGRETURN ? task.registers.getNumber(Register.Rax) : value;
+    const failed = isError(value);
+    this.#onEvent({
+      kind: 'answered',
+      tid: task.tid,
+      time: performance.now(),
+      args: this.#arguments(task, formats, {
+        from: firstOutput(formats),
+        result: value,
+        lengthBefore,
+      }),
+      result:
+        interruption(task, number, value) ??
+        formatResult(this.#decoding(task, 0, value), shown, row?.result),
+      failed,
+      busy,
+      ...(EXEC_CALLS.has(number) && !failed ? { program: task.comm } : {}),
+    });
+    this.#tellDiscarded(task);
   }
 
-  /** The arguments again, with what the call wrote. */
-  #after(
+  #arguments(
     task: Task,
-    row: SyscallRow | undefined,
-    before: readonly (string | undefined)[],
-    result: number,
-  ): readonly (string | undefined)[] {
-    if (row === undefined) return before;
-    return row.args.map((format, index) =>
-      isOutput(format) ? this.#argument(task, format, index, result) : before[index],
-    );
-  }
-
-  #arguments(task: Task, row: SyscallRow | undefined): (string | undefined)[] {
-    if (row !== undefined) {
-      return row.args.map((format, index) =>
-        isOutput(format) ? undefined : this.#argument(task, format, index, undefined),
-      );
+    formats: readonly ArgumentFormat[],
+    { from = 0, to = formats.length, result, lengthBefore }: Range,
+  ): string[] {
+    const texts: string[] = [];
+    for (let index = from; index < to; index++) {
+      const decoding = { ...this.#decoding(task, index as ArgumentIndex, result), lengthBefore };
+      const text = formatArgument(decoding, formats[index] ?? 'hex');
+      if (text !== undefined) texts.push(text);
     }
-    return [0, 1, 2, 3, 4, 5].map((index) =>
-      formatHex(task.registers.argumentBig(index as ArgumentIndex)),
-    );
+    return texts;
   }
 
-  #argument(
-    task: Task,
-    format: ArgumentFormat,
-    index: number,
-    result: number | undefined,
-  ): string | undefined {
-    const decoding = {
-      mm: task.mm,
-      args: task.registers,
-      index: index as ArgumentIndex,
-      result,
-    };
-    return formatArgument(decoding, format);
-  }
-
-  #call(task: Task, number: number, parts: readonly (string | undefined)[], result: string): void {
-    const call = `${syscallName(number)}(${parts.filter((part) => part !== undefined).join(', ')}) `;
-    this.#line(task, `${call.padEnd(RESULT_COLUMN)}= ${result}`);
+  #decoding(task: Task, index: ArgumentIndex, result: number | undefined): Decoding {
+    return { mm: task.mm, args: task.registers, index, result, stringLimit: this.#stringLimit };
   }
 }
 
-/** What a SIGCHLD says besides: an exit code, or the signal that did it. */
-function childFields({ code, status = 0, userTime = 0 }: SignalInfo): string[] {
-  const shown = code === CLD.Exited ? String(status) : signalName(status);
-  return [`si_status=${shown}`, `si_utime=${String(userTime)}`, 'si_stime=0'];
+/** Arguments to decode, and what is known besides. */
+interface Range {
+  readonly from?: number;
+  readonly to?: number;
+  readonly result?: number;
+  readonly lengthBefore?: number | undefined;
 }
 
-function formatResult(result: number, hex: boolean): string {
-  if (result < 0 && result >= -MAX_ERRNO) {
-    const name = errnoName.get(-result) ?? `ERRNO_${String(-result)}`;
-    const text = errorText.get(-result);
-    return text === undefined ? `-1 ${name}` : `-1 ${name} (${text})`;
-  }
-  return hex ? `0x${result.toString(16)}` : String(result);
+interface Answer {
+  readonly value: number;
+  readonly busy: number;
+  readonly lengthBefore: number | undefined;
+}
+
+/** The length that a call reads and then writes, before it does. */
+function readLength(task: Task, row: SyscallRow | undefined): number | undefined {
+  const index = row?.args.indexOf('length-out') ?? -1;
+  if (index < 0) return undefined;
+  const bytes = Buffer.alloc(4);
+  const address = task.registers.argument(index as ArgumentIndex);
+  return address !== 0 && task.mm.read(address, bytes) ? bytes.readInt32LE(0) : undefined;
+}
+
+/** Index of the first argument that the call fills in. */
+function firstOutput(formats: readonly ArgumentFormat[]): number {
+  const index = formats.findIndex(isOutput);
+  return index < 0 ? formats.length : index;
+}
+
+/** Where the variables lie on the new stack: behind argc and argv (System V ABI for x86-64, section 3.4.1). */
+function formatEnvironment(
+  stackPointer: number,
+  argv: readonly string[],
+  env: readonly string[],
+): string {
+  const address = stackPointer + 8 * (argv.length + 2);
+  return `${formatPointer(BigInt(address))} /* ${String(env.length)} vars */`;
+}
+
+/** What Linux answers inside where a signal cuts a call short, and the program never sees. */
+function interruption(task: Task, number: number, value: number): string | undefined {
+  if (value !== -Errno.EINTR || task.restarts === 'never') return undefined;
+  if (task.restarts === 'always') return '? ERESTARTNOINTR (To be restarted)';
+  if (task.resume !== undefined) return '? ERESTART_RESTARTBLOCK (Interrupted by signal)';
+  return isRestartable(number)
+    ? '? ERESTARTSYS (To be restarted if SA_RESTART is set)'
+    : '? ERESTARTNOHAND (To be restarted if no handler)';
 }

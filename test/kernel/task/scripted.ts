@@ -10,6 +10,7 @@ import type { ExitStatus } from '../../../src/kernel/task/exit-status.js';
 import { Process } from '../../../src/kernel/task/process.js';
 import { runTask } from '../../../src/kernel/task/run-loop.js';
 import { Task } from '../../../src/kernel/task/task.js';
+import { traceTo } from '../../../src/trace/trace-to.js';
 import { FakePlatform, type FakeContext, type Script } from '../fake-platform.js';
 
 export interface ScriptedRun {
@@ -34,7 +35,7 @@ export function scripted(
     platform,
     hostname: 'sandbox',
     credentials: simpleCredentials(1000, 1000, [4, 1000]),
-    trace: (line) => lines.push(line),
+    trace: traceTo((line) => lines.push(line)),
     onDefect: (message, error) => defects.push(`${message}: ${String(error)}`),
     ...options,
   });
