@@ -1,6 +1,9 @@
 /** Errors that users of the library meet. */
 export { OutOfMemoryError, PlatformError, SavedMemoryError } from './platform/errors.js';
 
+export { GuestMemoryError } from './kernel/hooks/syscall.js';
+export { SyscallHookError } from './kernel/hooks/syscall-hooks.js';
+
 /** A program could not be started. */
 export class StartError extends Error {
   override readonly name = 'StartError';

@@ -5,6 +5,7 @@ import { Signo } from './abi/signal.js';
 import type { FdTable } from './fs/fd-table.js';
 import type { FsContext } from './fs/fs-context.js';
 import type { GuestAddressSpace, GuestContext, GuestMemory, GuestPlatform } from './guest.js';
+import { HookTable, type SyscallHooks } from './hooks/syscall-hooks.js';
 import { ExecError } from './loader/exec-error.js';
 import type { ExecutableOpener } from './loader/executable-file.js';
 import { checkArguments } from './loader/initial-stack.js';
@@ -51,6 +52,8 @@ export interface KernelOptions {
   readonly credentials?: Credentials;
   /** The way out for connections and datagrams; by default there is none. */
   readonly hostNetwork?: HostNetwork;
+  /** Functions of the user's that calls go through. */
+  readonly onSyscall?: SyscallHooks;
   /** Told of what should not happen: an exception inside a handler, a guest out of memory. */
   readonly onDefect?: (message: string, error?: unknown) => void;
 }
@@ -67,6 +70,8 @@ export interface ExecRequest {
   readonly fsContext: FsContext;
   /** Descriptors 0, 1 and 2 already in place; closed when the program ends. */
   readonly files: FdTable;
+  /** The sandbox's own by default. */
+  readonly credentials?: Credentials;
 }
 
 /** `kernel.pid_max`, and how many tasks there may be at a time. */
@@ -74,6 +79,9 @@ const PID_MAX = 32768;
 const MAX_TASKS = 8192;
 /** Low pids are not given out again once the numbers have gone round. */
 const RESERVED_PIDS = 300;
+
+/** Calls that the vDSO answers: clock_gettime(2), gettimeofday(2), time(2), getcpu(2), clock_getres(2). */
+const VDSO_CALLS = [96, 201, 228, 229, 309];
 
 /** A processor of the x86-64 baseline, where nobody says better. */
 const DEFAULT_HWCAP = 0x078bfbff;
@@ -102,19 +110,25 @@ export class Kernel {
   #onIdle: (() => void) | undefined;
   /** Everything has been killed: nothing starts any more. */
   #isOver = false;
+  /** What ended the sandbox, where it was a failure and no program of its own. */
+  #failure: { readonly error: Error } | undefined;
+  readonly #hooks: HookTable | undefined;
   /** Where keys and signals of the host's go to. */
   readonly hostTerminal = new HostTerminal(this);
 
   constructor(readonly options: KernelOptions) {
     this.platform = options.platform;
     this.memory = options.platform.memory;
-    this.#vdso = Vdso.create(options.platform);
+    this.#hooks = options.onSyscall === undefined ? undefined : new HookTable(options.onSyscall);
+    this.#vdso = VDSO_CALLS.some((number) => this.#hooks?.has(number))
+      ? undefined
+      : Vdso.create(options.platform);
     this.hostname = options.hostname ?? hostname();
     this.cpuCount = options.cpuCount ?? 1;
     this.network = new Network(KernelMemory.of(this.memory), options.hostNetwork);
     this.#credentials = options.credentials ?? hostCredentials();
-    // A trace shows every call.
-    const dispatch = createDispatcher(syscallTable, options.trace === undefined);
+    const plain = createDispatcher(syscallTable);
+    const dispatch = this.#hooks?.wrap(plain) ?? plain;
     this.tracer = options.trace === undefined ? undefined : new Tracer(syscallTable, options.trace);
     this.dispatch = this.tracer?.wrap(dispatch) ?? dispatch;
   }
@@ -124,8 +138,9 @@ export class Kernel {
    * where it cannot be: then both stay the caller's.
    */
   async exec(request: ExecRequest): Promise<Task> {
+    if (this.#failure !== undefined) throw this.#failure.error;
     const { fsContext } = request;
-    fsContext.credentials = this.#credentials;
+    fsContext.credentials = request.credentials ?? this.#credentials;
     const path = findProgram(fsContext, request.path, request.searchPath);
     const pid = this.reservePid();
     if (pid < 0) throw new ExecError(-pid, 'there are too many processes');
@@ -137,17 +152,13 @@ export class Kernel {
   }
 
   async #start(request: ExecRequest, path: string, pid: number): Promise<Task> {
-    const { fsContext } = request;
+    const { fsContext, credentials = this.#credentials } = request;
     const process = new Process(this, pid);
     const program = this.openProgram(fsContext, path, request.argv, request.env, process);
-    const { mm, loaded } = await this.loadInto(
-      program,
-      request.env,
-      process.limits,
-      this.#credentials,
-    );
+    const { mm, loaded } = await this.loadInto(program, request.env, process.limits, credentials);
     let context: GuestContext;
     try {
+      if (this.#failure !== undefined) throw this.#failure.error;
       if (this.#isOver) throw new ExecError(Errno.EPERM, 'the sandbox is disposed of');
       if (!request.files.countIn(KernelMemory.of(this.memory))) {
         throw new ExecError(Errno.ENOMEM, 'no memory is left for descriptors');
@@ -164,7 +175,7 @@ export class Kernel {
       mm,
       files: request.files,
       fsContext,
-      credentials: this.#credentials,
+      credentials,
     });
     task.become(program);
     startState(task.registers, loaded);
@@ -283,6 +294,25 @@ export class Kernel {
       else process.exit({ signal: Signo.SIGKILL, coreDumped: false });
     }
     await idle;
+  }
+
+  /** Somebody is to be told of each of these calls: none may be answered without coming here. */
+  isWatched(number: number): boolean {
+    return this.tracer !== undefined || this.#hooks?.has(number) === true;
+  }
+
+  get failure(): { readonly error: Error } | undefined {
+    return this.#failure;
+  }
+
+  /** Something that the sandbox is built on has failed: all of it ends, and whoever waits for a program gets `error`. */
+  fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
+    this.#isOver = true;
+    for (const process of [...this.processes.values()]) {
+      if (!process.isZombie) process.exit({ signal: Signo.SIGKILL, coreDumped: false });
+    }
   }
 
   /** Tells the owner of what should not happen. Never throws. */

@@ -26,17 +26,17 @@ export function buildTable(all: readonly SyscallRow[]): SyscallTable {
 export type Dispatcher = (task: Task, number: number) => SyscallResult;
 
 /**
- * A dispatcher over `table`. Whatever a handler does, the answer is a number or a promise of one. With `publishes`, calls
- * whose answer lasts come once, and are answered in the guest then, where the platform can.
+ * A dispatcher over `table`. Whatever a handler does, the answer is a number or a promise of one. Calls whose answer lasts
+ * come once, unless they are watched, and are answered in the guest then, where the platform can.
  */
-export function createDispatcher(table: SyscallTable, publishes: boolean): Dispatcher {
+export function createDispatcher(table: SyscallTable): Dispatcher {
   return (task, number) => {
     const row = table[number];
     if (row === undefined) return -Errno.ENOSYS;
     try {
       const result = row.handler(task, task.registers);
       if (typeof result === 'number') {
-        if (row.lasting && publishes) task.answers.publish(number, result);
+        if (row.lasting && !task.kernel.isWatched(number)) task.answers.publish(number, result);
         return result;
       }
       return result.catch((error: unknown) => resultOfError(task, number, error));

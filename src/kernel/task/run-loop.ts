@@ -41,6 +41,7 @@ export async function runTask(task: Task): Promise<void> {
   if (failure === undefined) kernel.tracer?.ended(task);
   endTask(task);
   if (failure !== undefined) process.fail(failure.error);
+  else if (kernel.failure !== undefined) process.fail(kernel.failure.error);
   else if (process.isZombie) process.finish(process.exitStatus ?? { code: 0 });
 }
 
