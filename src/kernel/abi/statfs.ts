@@ -10,6 +10,7 @@ export const FsMagic = {
   Pipefs: 0x50495045,
   Sockfs: 0x534f434b,
   AnonInode: 0x09041934,
+  Fuse: 0x65735546,
 } as const;
 
 export interface StatfsFields {

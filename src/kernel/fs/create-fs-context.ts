@@ -1,4 +1,5 @@
 /** Makes the tree of mounts that a sandbox sees. */
+import { Errno } from '../abi/errno.js';
 import type { GuestMemory } from '../guest.js';
 import { kernelDevice, SHM_DEVICE } from './device-numbers.js';
 import { populateDevices } from './dev/devfs.js';
@@ -11,6 +12,10 @@ import { ProcFs } from './proc/procfs.js';
 import { SysFs } from './proc/sysfs.js';
 import { Tmpfs } from './tmpfs.js';
 import { DevPts } from './tty/devpts.js';
+import type { UserFileSystem } from './user/user-file-system.js';
+import { UserFs } from './user/user-fs.js';
+
+const FIRST_USER_DEVICE = 64;
 
 export interface Bind {
   /** Directory or file of the host. */
@@ -20,10 +25,19 @@ export interface Bind {
   readonly readOnly: boolean;
 }
 
+export interface UserMount {
+  /** Absolute path in the guest. */
+  readonly guest: string;
+  readonly files: UserFileSystem;
+}
+
 export interface FsContextOptions {
   /** Directory of the host that the guest sees as `/`; it is never changed. */
   readonly rootfs: string;
   readonly binds?: readonly Bind[];
+  readonly userMounts?: readonly UserMount[];
+  /** Told of what file systems of the user's do wrong. */
+  readonly onDefect?: (message: string, error?: unknown) => void;
   readonly memory: GuestMemory;
   /** Working directory in the guest; `/` by default. */
   readonly cwd?: string;
@@ -48,6 +62,12 @@ export function createFsContext(options: FsContextOptions): FsContext {
       const place = Buffer.from(guest).toString('latin1');
       namespace.mountAt(place, new HostFs(memory, host), { readOnly, source: 'bind' });
     }
+    (options.userMounts ?? []).forEach(({ guest, files }, index) => {
+      const device = kernelDevice(FIRST_USER_DEVICE + index);
+      const fs = new UserFs(files, memory, device, options.onDefect ?? (() => undefined));
+      const place = Buffer.from(guest).toString('latin1');
+      namespace.mountAt(place, fs, { readOnly: true, source: 'user' });
+    });
     const context = new FsContext(namespace);
     context.umask = options.umask ?? context.umask;
     enter(context, options.cwd ?? '/');
@@ -63,8 +83,9 @@ export function enter(context: FsContext, cwd: string): void {
   const caller = { credentials: context.credentials, pid: 0, tid: 0 };
   const path = Buffer.from(cwd).toString('latin1');
   const error = context.resolve(caller, path, Walk.Follow);
-  if (error < 0 || context.walk.dentry?.inode?.isDirectory !== true) {
-    throw new WorkingDirectoryError(cwd);
+  if (error < 0) throw new WorkingDirectoryError(cwd, -error);
+  if (context.walk.dentry?.inode?.isDirectory !== true) {
+    throw new WorkingDirectoryError(cwd, Errno.ENOTDIR);
   }
   context.cwd = context.walk.location;
 }
@@ -73,7 +94,10 @@ export function enter(context: FsContext, cwd: string): void {
 export class WorkingDirectoryError extends Error {
   override readonly name = 'WorkingDirectoryError';
 
-  constructor(readonly path: string) {
+  constructor(
+    readonly path: string,
+    readonly errno: number,
+  ) {
     super(`no such directory in the sandbox: ${path}`);
   }
 }

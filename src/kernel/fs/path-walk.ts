@@ -12,6 +12,7 @@ import { type Location, parentLocation } from './location.js';
 import type { Mount } from './mount.js';
 import type { OpenFile } from './open-file.js';
 import { mayAccess } from './permission.js';
+import { PENDING } from './user/answers.js';
 
 /** How to treat the last component. */
 export const Walk = {
@@ -262,7 +263,9 @@ export class PathWalk {
     }
     const found = inode.lookup(directory, name, caller);
     if (typeof found === 'number') {
-      directory.drop(name);
+      if (found !== PENDING) {
+        directory.drop(name);
+      }
       return found;
     }
     if (++this.#cached > CACHE_LIMIT) {

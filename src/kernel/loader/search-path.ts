@@ -1,5 +1,6 @@
 /** Finds a program by its name, as execvp(3) does. */
 import { Errno } from '../abi/errno.js';
+import { PENDING } from '../fs/user/answers.js';
 import { ExecError } from './exec-error.js';
 import type { ExecutableOpener } from './executable-file.js';
 
@@ -19,6 +20,7 @@ export function findProgram(
       file.close();
       return path;
     }
+    if (file === PENDING) throw new ExecError(-file, `${path}: not known yet`);
     if (file === -Errno.EACCES) denied ??= path;
   }
   if (denied !== undefined) throw new ExecError(Errno.EACCES, `${denied}: permission denied`);

@@ -3,6 +3,7 @@ import { OutOfMemoryError } from '../../platform/errors.js';
 import { Register } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { syscallName } from '../abi/syscall-names.js';
+import { answered, PENDING } from '../fs/user/answers.js';
 import type { Task } from '../task/task.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
@@ -35,15 +36,27 @@ export function createDispatcher(table: SyscallTable): Dispatcher {
     if (row === undefined) return -Errno.ENOSYS;
     try {
       const result = row.handler(task, task.registers);
+      if (result === PENDING) return retry(task, row);
       if (typeof result === 'number') {
         if (row.lasting && !task.kernel.isWatched(number)) task.answers.publish(number, result);
         return result;
       }
-      return result.catch((error: unknown) => resultOfError(task, number, error));
+      return result.then(
+        (value) => (value === PENDING ? retry(task, row) : value),
+        (error: unknown) => resultOfError(task, number, error),
+      );
     } catch (error) {
       return resultOfError(task, number, error);
     }
   };
+}
+
+async function retry(task: Task, row: SyscallRow): Promise<number> {
+  try {
+    return await answered(task, () => row.handler(task, task.registers));
+  } catch (error) {
+    return resultOfError(task, row.number, error);
+  }
 }
 
 /** The number of the call, as Linux takes it: an int. */

@@ -4,6 +4,7 @@ import { Errno } from '../abi/errno.js';
 import { AT_FDCWD, At, PATH_MAX } from '../abi/fcntl.js';
 import { readWord } from '../abi/word.js';
 import { KernelMemory } from '../fs/kernel-memory.js';
+import { goOn } from '../fs/user/answers.js';
 import { execute, type ExecuteRequest } from '../task/exec.js';
 import type { Task } from '../task/task.js';
 import { walkPath } from './path-argument.js';
@@ -81,8 +82,10 @@ async function executeWith(
   try {
     const strings = await readArguments(task, argvAt, envAt, budget);
     if (typeof strings === 'number') return strings;
-    const program = choose();
-    return typeof program === 'number' ? program : await execute(task, { ...program, ...strings });
+    return await goOn(task, () => {
+      const program = choose();
+      return typeof program === 'number' ? program : execute(task, { ...program, ...strings });
+    });
   } finally {
     KernelMemory.of(task.kernel.memory).give(budget.taken);
   }
