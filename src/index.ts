@@ -6,23 +6,30 @@
 export type { Diagnosis, KvmReport } from './diagnosis.js';
 export { diagnose } from './diagnosis.js';
 export {
+  GuestMemoryError,
   OutOfMemoryError,
   OutputLimitError,
   PlatformError,
   SavedMemoryError,
   StartError,
+  SyscallHookError,
 } from './errors.js';
 export { interruptContext } from './host/interrupt-context.js';
+export type { UserFileSystem, UserStat } from './kernel/fs/user/user-file-system.js';
+export type { Syscall } from './kernel/hooks/syscall.js';
+export type { SyscallHook, SyscallHooks } from './kernel/hooks/syscall-hooks.js';
 export type { FilledMemory, Reader } from './memory/allocate-and-fill.js';
 export { allocateAndFill } from './memory/allocate-and-fill.js';
 export type {
   Bind,
+  LaunchOptions,
   NetworkMode,
   PlatformName,
   PlatformOptions,
   RunOptions,
   RunResult,
   SandboxOptions,
+  SpawnOptions,
   StartOptions,
   TraceEvent,
   TraceOptions,
@@ -35,4 +42,7 @@ export type { FileRange } from './platform/file-range.js';
 export type { Program, ProgramEnd } from './program.js';
 export { run, runIn } from './run.js';
 export { createPlatform, Sandbox } from './sandbox.js';
+export type { SandboxProcessEvents } from './spawn/sandbox-process.js';
+export { SandboxProcess } from './spawn/sandbox-process.js';
+export type { Stdio, StdioOption } from './spawn/stdio.js';
 export type { Input, Output } from './standard-streams.js';

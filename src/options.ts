@@ -1,7 +1,10 @@
 /** What users of the library say and get. */
+import type { UserFileSystem } from './kernel/fs/user/user-file-system.js';
+import type { SyscallHooks } from './kernel/hooks/syscall-hooks.js';
 import type { Exitless } from './kvm/platform.js';
 import type { TraceOptions } from './kernel/trace/trace-event.js';
 import type { Platform } from './platform/contract.js';
+import type { StdioOption } from './spawn/stdio.js';
 import type { Output, StreamOptions } from './standard-streams.js';
 
 export type { TraceEvent, TraceOptions } from './kernel/trace/trace-event.js';
@@ -51,6 +54,8 @@ export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
   /** Host directory that is the guest's root, read-only with a layer in memory on top; `/` by default. */
   readonly rootfs?: string;
   readonly binds?: readonly Bind[];
+  /** File systems of one's own, by absolute path in the guest; read-only. */
+  readonly mounts?: Readonly<Record<string, UserFileSystem>>;
   /** What a program can reach over the network; `none` by default. */
   readonly net?: NetworkMode;
   /** What uname(2) says; the host's name by default. */
@@ -60,15 +65,40 @@ export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
    * of the calls that are asked for.
    */
   readonly trace?: ((line: string) => void) | TraceOptions;
+  /**
+   * Functions that the programs' system calls go through, by name, or one for all; they may look, change, refuse and
+   * answer, see `SyscallHook`. One that throws ends the sandbox.
+   */
+  readonly onSyscall?: SyscallHooks;
   /** Is told of what should not happen inside the sandbox; the guest only saw a failed call or a signal. */
   readonly onDefect?: (message: string, error?: unknown) => void;
 }
 
-export interface StartOptions extends StreamOptions {
-  /** The whole environment; nothing of the host's is added. By default only a PATH. */
-  readonly env?: Readonly<Record<string, string>> | readonly string[];
+/** What a program is given besides its standard streams. */
+export interface LaunchOptions {
+  /** The whole environment; nothing of the host's is added. By default only a PATH. Undefined values are left out. */
+  readonly env?: Readonly<Record<string, string | undefined>> | readonly string[];
   /** Working directory in the guest; `/` by default. */
   readonly cwd?: string;
+  /** `argv[0]`; the command by default. */
+  readonly argv0?: string;
+  /** Whom it runs as inside, those of this process by default. Without supplementary groups where one is given. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface StartOptions extends LaunchOptions, StreamOptions {}
+
+/** Those of child_process.spawn that mean something here. */
+export interface SpawnOptions extends LaunchOptions {
+  /** `pipe` by default. */
+  readonly stdio?: StdioOption;
+  /** Sends `killSignal` when it aborts; the event `error` is then an AbortError. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which `killSignal` is sent. */
+  readonly timeout?: number;
+  /** SIGTERM by default. */
+  readonly killSignal?: NodeJS.Signals | number;
 }
 
 export interface RunOptions extends Omit<StartOptions, 'stdout' | 'stderr'> {

@@ -31,8 +31,9 @@ export class Program {
   }
 
   /** Sends a signal to the program, as kill(2) does. Nothing happens once it has ended. */
-  kill(signal: NodeJS.Signals = 'SIGTERM'): void {
-    this.#task.process.sendSignal(constants.signals[signal]);
+  kill(signal: NodeJS.Signals | number = 'SIGTERM'): void {
+    const number = typeof signal === 'number' ? signal : constants.signals[signal];
+    this.#task.process.sendSignal(number);
   }
 
   /** A job that the program started, rather than the program itself, is in the foreground of the terminal. */

@@ -2,15 +2,27 @@
 import { getSystemErrorName } from 'node:util';
 import { PlatformError, StartError } from './errors.js';
 import { canOpenKvmDevice, inspectKvmDevice, kvmDevicePath } from './host/kvm-device.js';
-import { createFsContext, enter } from './kernel/fs/create-fs-context.js';
+import { createFsContext, enter, WorkingDirectoryError } from './kernel/fs/create-fs-context.js';
+import type { FdTable } from './kernel/fs/fd-table.js';
 import type { FsContext } from './kernel/fs/fs-context.js';
+import { KernelMemory } from './kernel/fs/kernel-memory.js';
+import { answeredOutside, PENDING } from './kernel/fs/user/answers.js';
 import { Kernel } from './kernel/kernel.js';
 import type { HostNetwork } from './kernel/net/host/host-network.js';
 import { ExecError } from './kernel/loader/exec-error.js';
-import type { PlatformOptions, SandboxOptions, StartOptions } from './options.js';
+import { hostCredentials, simpleCredentials, type Credentials } from './kernel/task/credentials.js';
+import type {
+  LaunchOptions,
+  PlatformOptions,
+  SandboxOptions,
+  SpawnOptions,
+  StartOptions,
+} from './options.js';
 import type { Platform } from './platform/contract.js';
 import { UnavailableError } from './platform/errors.js';
 import { Program } from './program.js';
+import { SandboxProcess } from './spawn/sandbox-process.js';
+import { openStdio } from './spawn/stdio.js';
 import { openStandardStreams } from './standard-streams.js';
 import { traceTo } from './trace/trace-to.js';
 
@@ -98,7 +110,9 @@ export class Sandbox implements AsyncDisposable {
     this.#fsContext = createFsContext({
       rootfs: options.rootfs ?? '/',
       binds: (options.binds ?? []).map((bind) => ({ readOnly: false, ...bind })),
+      userMounts: Object.entries(options.mounts ?? {}).map(([guest, files]) => ({ guest, files })),
       memory: platform.memory,
+      ...(options.onDefect === undefined ? {} : { onDefect: options.onDefect }),
     });
     this.#kernel = new Kernel({
       platform,
@@ -106,6 +120,7 @@ export class Sandbox implements AsyncDisposable {
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       cpuCount: platform.vcpus,
       ...(hostNetwork === undefined ? {} : { hostNetwork }),
+      ...(options.onSyscall === undefined ? {} : { onSyscall: options.onSyscall }),
       ...(options.onDefect === undefined ? {} : { onDefect: options.onDefect }),
     });
   }
@@ -133,24 +148,55 @@ export class Sandbox implements AsyncDisposable {
     args: readonly string[] = [],
     options: StartOptions = {},
   ): Promise<Program> {
+    this.#checkUsable();
+    return this.#launch(command, args, options, openStandardStreams(options));
+  }
+
+  /**
+   * Starts a program as child_process.spawn does: failures to start it come as the event `error`.
+   * @throws {TypeError} for options that make no sense
+   */
+  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): SandboxProcess {
+    this.#checkUsable();
+    credentialsOf(options);
+    const opened = openStdio(options.stdio, KernelMemory.of(this.#platform.memory));
+    const argv = [options.argv0 ?? command, ...args];
+    return new SandboxProcess(command, argv, options, opened, (files) =>
+      this.#launch(command, args, options, files),
+    );
+  }
+
+  #checkUsable(): void {
     if (this.#disposal !== undefined) throw new Error('the sandbox is disposed of');
-    const env = environmentOf(options.env);
+  }
+
+  /** Takes over `files`. @throws {StartError} */
+  async #launch(
+    command: string,
+    args: readonly string[],
+    options: LaunchOptions,
+    files: FdTable,
+  ): Promise<Program> {
     const fsContext = this.#fsContext.clone();
-    let files;
     try {
-      enter(fsContext, options.cwd ?? '/');
-      files = openStandardStreams(options);
-      const task = await this.#kernel.exec({
+      const env = environmentOf(options.env);
+      const credentials = credentialsOf(options);
+      const request = {
         path: toBytes(command),
         searchPath: searchPathOf(env),
-        argv: [command, ...args].map(toBytes),
+        argv: [options.argv0 ?? command, ...args].map(toBytes),
         env: env.map(toBytes),
         fsContext,
         files,
-      });
+        ...(credentials === undefined ? {} : { credentials }),
+      };
+      const task = await answeredOutside(async () => {
+        enter(fsContext, options.cwd ?? '/');
+        return this.#kernel.exec(request);
+      }, isPending);
       return this.#follow(new Program(task));
     } catch (error) {
-      files?.closeAll();
+      files.closeAll();
       fsContext.dispose();
       throw error instanceof ExecError ? startError(error) : error;
     }
@@ -208,15 +254,34 @@ function toBytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-function environmentOf(env: StartOptions['env']): readonly string[] {
+function environmentOf(env: LaunchOptions['env']): readonly string[] {
   if (env === undefined) return [`PATH=${DEFAULT_PATH}`];
   if (Array.isArray(env)) return env as readonly string[];
-  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return Object.entries(env as Readonly<Record<string, string | undefined>>).flatMap(
+    ([name, value]) => (value === undefined ? [] : [`${name}=${value}`]),
+  );
+}
+
+/** Undefined: the sandbox's own. @throws {TypeError} */
+function credentialsOf({ uid, gid }: LaunchOptions): Credentials | undefined {
+  for (const id of [uid, gid]) {
+    if (id !== undefined && !(Number.isInteger(id) && id >= 0 && id < 0xffffffff)) {
+      throw new TypeError(`uid and gid are numbers from 0 to 4294967294, not ${String(id)}`);
+    }
+  }
+  if (uid === undefined && gid === undefined) return undefined;
+  const host = hostCredentials();
+  return simpleCredentials(uid ?? host.uid, gid ?? host.gid, []);
 }
 
 function searchPathOf(env: readonly string[]): string {
   const variable = env.find((entry) => entry.startsWith('PATH='));
   return toBytes(variable?.slice('PATH='.length) ?? DEFAULT_PATH);
+}
+
+function isPending(error: unknown): boolean {
+  const isStart = error instanceof ExecError || error instanceof WorkingDirectoryError;
+  return isStart && error.errno === -PENDING;
 }
 
 function startError(error: ExecError): StartError {

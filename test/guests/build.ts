@@ -38,6 +38,7 @@ const RECIPES = {
   getpid_loop: bare('getpid_loop'),
   give_back: bare('give_back'),
   hostile: { sources: ['hostile.c'], flags: ['-O1', '-pthread', ...STATIC] },
+  hooked: { sources: ['hooked.c'], flags: ['-O1', ...STATIC] },
   identity: { sources: ['identity.c'], flags: ['-O1', '-pthread', ...STATIC] },
   interfaces: { sources: ['interfaces.c'], flags: ['-O1', ...STATIC] },
   interrupted: { sources: ['interrupted.c'], flags: ['-O1', ...STATIC] },
