@@ -75,6 +75,23 @@ function describeHooks(platform: 'kvm' | 'ptrace'): void {
     );
   });
 
+  it.each(['off', 'on'] as const)(
+    'sees every call of one made often, exitless %s',
+    async (exitless) => {
+      let seen = 0;
+      const onSyscall = {
+        getpid: () => {
+          seen++;
+        },
+      };
+      const options = { onSyscall, exitless, rewriteCalls: true };
+      expect(await sandboxed(guest('getpid_loop'), ['5', '1000'], options)).toMatchObject({
+        exitCode: 0,
+      });
+      expect(seen).toBe(5000);
+    },
+  );
+
   it('gives arguments as they are in the registers', async () => {
     const calls: unknown[] = [];
     await sandboxed(guest('hooked'), [], {
