@@ -12,10 +12,7 @@
 /* The result of write(2), which finds the registers of its arguments as they were when it returns. */
 static long registers_kept(long fd, const void *text, long length) {
   long rdi = fd, rsi = (long)text, rdx = length, result = SYS_write;
-  __asm__ volatile("syscall"
-                   : "+a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx)
-                   :
-                   : "rcx", "r11", "memory");
+  __asm__ volatile("syscall" : "+a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx) : : "rcx", "r11", "memory");
   return rdi == fd && rsi == (long)text && rdx == length ? result : -1000;
 }
 
