@@ -287,14 +287,6 @@ const MAILBOX: readonly Mutant[] = [
     tests: ['kvm/mailbox'],
   },
   {
-    name: 'the answers of the last context are left for the next',
-    file: 'native/vcpu.c',
-    text: '  memcpy((void *)mailbox->answers, context->answers, sizeof(mailbox->answers));\n',
-    replacement: '  (void)context;\n',
-    lane: 'this host',
-    tests: ['kvm/mailbox', 'kvm/answers', 'contract/answers'],
-  },
-  {
     name: 'a call on its way out has the answer of an earlier one',
     file: 'native/doorway.c',
     text: 'is_within(rip, parts->made, parts->unanswered) &&',
