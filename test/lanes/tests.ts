@@ -20,7 +20,7 @@ export function prelude(surroundings: Surroundings): string {
   return `export CI=true RINGFENCE_EMULATOR=${emulator} RINGFENCE_TEST_SLOWDOWN=${slowdown}
 export RINGFENCE_TEST_REDUCTION=${reduction} RINGFENCE_TEST_PLATFORM=kvm
 found=$(cat /sys/module/${module}/parameters/${parameter})
-echo "lane: ${module}, ${parameter}=$found; left out: the contract without leaving the guest (kvm-exitless)"
+echo "lane: ${module}, ${parameter}=$found; left out: the contract without leaving the guest (kvm-exitless); events, file_signals (milliseconds)"
 [ "$found" = ${value} ] || { echo 'lane: the module did not take its parameter'; exit 1; }
 node dist/cli/main.cjs doctor || exit 1
 node dist/cli/main.cjs doctor --json | grep -q '"class": "hardware"' || {
