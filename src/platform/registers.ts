@@ -55,8 +55,8 @@ const GENERAL_PROTECTION = 13;
 const WORDS = 32;
 const TWO_32 = 4294967296;
 
-/** Index into the registers of system call argument n: rdi, rsi, rdx, r10, r8, r9. */
-const ARGUMENT = [
+/** Registers of a system call's arguments, in their order (syscall(2)). */
+export const ARGUMENTS = [
   Register.Rdi,
   Register.Rsi,
   Register.Rdx,
@@ -110,27 +110,27 @@ export class Registers {
 
   /** Argument n as an address, length or offset: unsigned, exact below 2^53. */
   argument(n: ArgumentIndex): number {
-    return this.getNumber(ARGUMENT[n]);
+    return this.getNumber(ARGUMENTS[n]);
   }
 
   /** Argument n as C's `int`: the low 32 bits, signed. */
   argumentInt(n: ArgumentIndex): number {
-    return this.lowInt32(ARGUMENT[n]);
+    return this.lowInt32(ARGUMENTS[n]);
   }
 
   /** Argument n as C's `unsigned int`. */
   argumentUint(n: ArgumentIndex): number {
-    return this.low32(ARGUMENT[n]);
+    return this.low32(ARGUMENTS[n]);
   }
 
   /** Argument n as C's `long`: signed, exact between -2^53 and 2^53. */
   argumentLong(n: ArgumentIndex): number {
-    return this.highInt32(ARGUMENT[n]) * TWO_32 + this.low32(ARGUMENT[n]);
+    return this.highInt32(ARGUMENTS[n]) * TWO_32 + this.low32(ARGUMENTS[n]);
   }
 
   /** Argument n, all 64 bits. */
   argumentBig(n: ArgumentIndex): bigint {
-    return this.get(ARGUMENT[n]);
+    return this.get(ARGUMENTS[n]);
   }
 
   /** What the last switch reported, if its result was `Signal`. */

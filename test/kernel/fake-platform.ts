@@ -9,7 +9,7 @@ import {
 } from '../../src/platform/contract.js';
 import { OutOfMemoryError, SegmentationFault } from '../../src/platform/errors.js';
 import { PAGE_SIZE, type FileRange } from '../../src/platform/file-range.js';
-import { Register, Report, type Registers } from '../../src/platform/registers.js';
+import { ARGUMENTS, Register, Report, type Registers } from '../../src/platform/registers.js';
 
 const MIB = 1024 * 1024;
 
@@ -196,14 +196,6 @@ export type Step =
 
 export type Script = Generator<Step, void, number>;
 
-const ARGUMENTS = [
-  Register.Rdi,
-  Register.Rsi,
-  Register.Rdx,
-  Register.R10,
-  Register.R8,
-  Register.R9,
-] as const;
 const EXIT_GROUP = 231;
 
 /** Plays a script; where it ends the program exits with status 0. */

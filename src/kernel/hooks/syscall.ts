@@ -1,18 +1,10 @@
 /** A system call as a hook of the user's sees it. */
-import { Register } from '../../platform/registers.js';
+import { ARGUMENTS } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { PATH_MAX } from '../abi/fcntl.js';
 import { syscallName } from '../abi/syscall-names.js';
 import type { Task } from '../task/task.js';
 
-const ARGUMENTS = [
-  Register.Rdi,
-  Register.Rsi,
-  Register.Rdx,
-  Register.R10,
-  Register.R8,
-  Register.R9,
-] as const;
 /** Most bytes that a hook takes or gives at a time: a length is the guest's to choose. */
 const MAX_COPY = 64 * 1024 ** 2;
 const TWO_32 = 4294967296;
