@@ -1,5 +1,5 @@
 /** One sandbox: its tasks, its memory, its clocks, its name. */
-import { hostname } from 'node:os';
+import { getPriority, hostname } from 'node:os';
 import { Errno } from './abi/errno.js';
 import { Signo } from './abi/signal.js';
 import type { FdTable } from './fs/fd-table.js';
@@ -154,6 +154,8 @@ export class Kernel {
   async #start(request: ExecRequest, path: string, pid: number): Promise<Task> {
     const { fsContext, credentials = this.#credentials } = request;
     const process = new Process(this, pid);
+    // As any program inherits it: its threads run at no other on the host.
+    process.nice = getPriority();
     const program = this.openProgram(fsContext, path, request.argv, request.env, process);
     const { mm, loaded } = await this.loadInto(program, request.env, process.limits, credentials);
     let context: GuestContext;

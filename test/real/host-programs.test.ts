@@ -8,7 +8,7 @@ import { workload } from '../patience.js';
 import { largeFile } from './large-file.js';
 import { ENVIRONMENT, outcomeOf, ringfence, run, runGuest } from './outcome.js';
 import { describePlatforms } from './platforms.js';
-import { expectSameAsNative } from './same.js';
+import { expectSame, expectSameAsNative } from './same.js';
 
 /** What a command writes to a file of the host's that it inherits, and what it says. */
 async function intoFile(command: readonly string[]): Promise<[size: number, said: string]> {
@@ -100,6 +100,13 @@ describePlatforms('programs of the host, linked dynamically', () => {
 
   it('found along the PATH', async () => {
     await expectSameAsNative(['uname', '-s']);
+  });
+
+  it('inherits the nice value of the command', async () => {
+    const nicer = ['nice', '-n', '7'];
+    const native = await run([...nicer, 'nice', '-n', '2', 'nice']);
+    expectSame(await run([...nicer, ...ringfence(['nice', '-n', '2', 'nice'])]), native);
+    expect(Number(native.stdout)).toBeGreaterThanOrEqual(9);
   });
 
   it.each([
