@@ -61,6 +61,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('memory_advice')]);
   });
 
+  it('memory that is locked: by whom, how much, and what it keeps others from', async () => {
+    await expectSameAsNative([guest('memory_locks')]);
+  });
+
   it('calls that a locked-down container refuses', async () => {
     const lines = readable(await runGuest([guest('refused')]))
       .stdout.trim()

@@ -1,4 +1,4 @@
-/** madvise(2), msync(2), mincore(2), mlock(2). */
+/** madvise(2), msync(2), mincore(2). */
 import { Access } from '../../platform/access.js';
 import { PAGE_SIZE, isPageAligned, pageRoundUp } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
@@ -19,8 +19,6 @@ const HINTS: ReadonlySet<number> = new Set([
   Madvise.NoHugePage,
   Madvise.DontDump,
   Madvise.DoDump,
-  Madvise.Cold,
-  Madvise.PageOut,
   Madvise.Collapse,
 ]);
 
@@ -73,6 +71,12 @@ function adviseFork(mm: MemoryManager, start: number, end: number, onFork: OnFor
 
 type Action = (mm: MemoryManager, vma: Vma, start: number, end: number) => number;
 
+/** Advice that would have pages go which mlock(2) keeps. */
+function unlessLocked(action: Action): Action {
+  return (mm, vma, start, end) =>
+    vma.locked === 'no' ? action(mm, vma, start, end) : -Errno.EINVAL;
+}
+
 function dropPages(mm: MemoryManager, _vma: Vma, start: number, end: number): number {
   mm.pages.drop(start, end);
   return 0;
@@ -90,9 +94,11 @@ function populate(access: number): Action {
 }
 
 const ACTIONS: Readonly<Record<number, Action>> = {
-  [Madvise.DontNeed]: dropPages,
+  [Madvise.DontNeed]: unlessLocked(dropPages),
   [Madvise.DontNeedLocked]: dropPages,
-  [Madvise.Free]: freePages,
+  [Madvise.Free]: unlessLocked(freePages),
+  [Madvise.Cold]: unlessLocked(() => 0),
+  [Madvise.PageOut]: unlessLocked(() => 0),
   [Madvise.PopulateRead]: populate(Access.Read),
   [Madvise.PopulateWrite]: populate(Access.Write),
 };
@@ -104,6 +110,7 @@ export function msync(mm: MemoryManager, address: number, length: number, flags:
   const end = address + pageRoundUp(length);
   if (end > mm.layout.top) return -Errno.ENOMEM;
   for (const vma of mm.vmas.overlapping(address, end)) {
+    if ((flags & MS_INVALIDATE) !== 0 && vma.locked !== 'no') return -Errno.EBUSY;
     if ((flags & MS_SYNC) === 0 || !vma.shared) continue;
     const from = vma.fileOffsetOf(Math.max(vma.start, address));
     const result = vma.file?.mappable.sync?.(from, vma.fileOffsetOf(Math.min(vma.end, end))) ?? 0;
@@ -140,12 +147,4 @@ export function mincore(mm: MemoryManager, address: number, length: number, into
     at = next;
   }
   return 0;
-}
-
-/** Guest memory is never swapped out, so locking only checks. */
-export function mlock(mm: MemoryManager, address: number, length: number): number {
-  const start = address - (address % PAGE_SIZE);
-  const end = pageRoundUp(address + length);
-  if (end > mm.layout.top) return -Errno.ENOMEM;
-  return mm.vmas.covers(start, end) ? 0 : -Errno.ENOMEM;
 }

@@ -27,6 +27,7 @@ export async function forkMemory(
   try {
     child.startBrk = parent.startBrk;
     child.brk = parent.brk;
+    child.user = parent.user;
     Object.assign(child.program, parent.program);
     copyMappings(parent, child);
     if (parent.pages.runCount <= RUNS_AT_ONCE) parent.pages.forkInto(child.pages, 0, RUNS_AT_ONCE);
@@ -66,6 +67,8 @@ function copyMappings(parent: MemoryManager, child: MemoryManager): void {
   for (const vma of parent.vmas) {
     if (vma.onFork === 'skip') continue;
     const copy = child.insertVma(vma.start, vma.end, vma, vma.offset);
+    // Locks are the parent's alone.
+    if (copy.locked !== 'no') child.vmas.setLocked(copy, 'no');
     copy.faultAround = vma.faultAround;
   }
 }

@@ -11,7 +11,7 @@ import type { AddressLayout } from './address-layout.js';
 import { CallSites } from './call-sites.js';
 import { ACCERR, MAPERR, OUT_OF_MEMORY, Pager, type Fault } from './pager.js';
 import { ResidentPages } from './resident-pages.js';
-import { Vma, type VmaAttributes } from './vma.js';
+import { Vma, type Locking, type VmaAttributes } from './vma.js';
 import { STACK_GUARD_GAP, VmaSet } from './vma-set.js';
 
 /** One mapping, as /proc/PID/maps describes it (proc(5)). */
@@ -27,6 +27,7 @@ export interface VmaDescription {
   readonly name: string;
   readonly device: number;
   readonly inode: number;
+  readonly locked: Locking;
 }
 
 export interface MemoryManagerParts {
@@ -68,6 +69,8 @@ export class MemoryManager {
   readonly layout: AddressLayout;
   readonly limits: ResourceLimits;
   readonly identity: Credentials | undefined;
+  /** As whom its threads run: faults know nothing of threads. */
+  user: Credentials | undefined;
   readonly vmas = new VmaSet();
   readonly pages: ResidentPages;
   readonly pager: Pager;
@@ -76,6 +79,8 @@ export class MemoryManager {
   /** The heap: from `startBrk` to the program break, brk(2). */
   startBrk = 0;
   brk = 0;
+  /** What mlockall(2) with MCL_FUTURE says of mappings to come. */
+  lockFuture: Locking = 'no';
   readonly program: ProgramLayout = {
     startCode: 0,
     endCode: 0,
@@ -109,6 +114,7 @@ export class MemoryManager {
     this.pager = new Pager(this.pages);
     const jumps = parts.addressSpace.callSites;
     this.identity = parts.identity;
+    this.user = parts.identity;
     this.callSites = jumps && new CallSites(this, jumps, parts.identity);
     this.#kernelMemory = KernelMemory.of(parts.memory);
   }
@@ -211,6 +217,7 @@ export class MemoryManager {
         name: this.#nameOf(vma),
         device: vma.file?.device ?? 0,
         inode: vma.file?.inode ?? 0,
+        locked: vma.locked,
       };
     }
   }
@@ -241,6 +248,17 @@ export class MemoryManager {
   mayExpand(bytes: number, isData: boolean): boolean {
     if (this.vmas.totalBytes + bytes > this.limits.soft(Rlimit.As)) return false;
     return !isData || this.vmas.dataBytes + bytes <= this.limits.soft(Rlimit.Data);
+  }
+
+  /** Whether anything may be locked at all. */
+  mayLockAny(by: Credentials): boolean {
+    return by.euid === 0 || this.limits.soft(Rlimit.Memlock) > 0;
+  }
+
+  /** Whether `bytes` more may be locked: RLIMIT_MEMLOCK, which does not bind root (mlock(2)). */
+  mayLock(bytes: number, by: Credentials | undefined): boolean {
+    if (by?.euid === 0) return true;
+    return this.vmas.lockedBytes + bytes <= this.limits.soft(Rlimit.Memlock);
   }
 
   /** clone(2) with CLONE_VM: one more task runs in this memory. */
@@ -303,6 +321,7 @@ export class MemoryManager {
   #stackMayReach(vma: Vma, start: number): boolean {
     if (vma.end - start > this.limits.soft(Rlimit.Stack)) return false;
     if (!this.mayExpand(vma.start - start, false)) return false;
+    if (vma.locked !== 'no' && !this.mayLock(vma.start - start, this.user)) return false;
     if (this.vmas.occupied(start, vma.start)) return false;
     const below = this.vmas.findBelow(start);
     // An inaccessible mapping below is the program's own guard; Linux lets the stack come up to it.

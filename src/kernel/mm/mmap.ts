@@ -6,6 +6,7 @@ import { MMAP_MIN_ADDRESS } from './address-layout.js';
 import { AnonymousFile } from './anonymous-file.js';
 import type { MappedFile } from './mappable.js';
 import type { MemoryManager } from './memory-manager.js';
+import type { Credentials } from '../task/credentials.js';
 import type { Vma, VmaAttributes } from './vma.js';
 
 /** `vm.max_map_count`. */
@@ -29,6 +30,10 @@ export interface MapRequest {
   readonly populate?: boolean;
   /** See `VmaAttributes`. */
   readonly image?: boolean;
+  /** MAP_LOCKED. */
+  readonly locked?: boolean;
+  /** Who asks, where that is a program. */
+  readonly by?: Credentials;
 }
 
 export function mmap(mm: MemoryManager, request: MapRequest): number {
@@ -42,15 +47,25 @@ export function mmap(mm: MemoryManager, request: MapRequest): number {
   const start = place(mm, request, length);
   if (start < 0) return start;
   if (start < MMAP_MIN_ADDRESS) return -Errno.EPERM;
+  const unlockable = refusesLock(mm, request, length);
+  if (unlockable !== 0) return unlockable;
   const replaced = request.placement === 'fixed' ? bytesMapped(mm, start, start + length) : 0;
   if (!affordable(mm, attributes, length, replaced)) return -Errno.ENOMEM;
   if (request.placement === 'fixed') discard(mm, start, start + length);
   const vma = mm.insertVma(start, start + length, attributes, request.offset ?? 0);
-  if (request.populate === true && attributes.access !== 0) {
-    const write = !attributes.shared && (attributes.access & Access.Write) !== 0;
-    mm.pager.populate(vma, start, start + length, write ? Access.Write : Access.Read);
+  const locked = vma.locked === 'at-once';
+  if (locked || (request.populate === true && vma.locked === 'no')) {
+    mm.pager.bringIn(vma, start, start + length);
   }
   return start;
+}
+
+/** -errno where the pages would have to be locked and must not be. */
+function refusesLock(mm: MemoryManager, request: MapRequest, length: number): number {
+  if (request.by === undefined) return 0;
+  if (request.locked === true && !mm.mayLockAny(request.by)) return -Errno.EPERM;
+  const locks = request.locked === true || mm.lockFuture !== 'no';
+  return locks && !mm.mayLock(length, request.by) ? -Errno.EAGAIN : 0;
 }
 
 export function munmap(mm: MemoryManager, address: number, length: number): number {
@@ -160,6 +175,7 @@ function attributesOf(
     growsDown: request.growsDown ?? false,
     noReserve: request.noReserve ?? false,
     image: request.image ?? false,
+    locked: request.locked === true && mm.lockFuture === 'no' ? 'at-once' : mm.lockFuture,
     file: file ?? (shared ? AnonymousFile.create(mm.memory, length) : undefined),
   };
 }

@@ -3,6 +3,7 @@ import { isPageAligned, pageRoundUp } from '../../platform/file-range.js';
 import { Errno } from '../abi/errno.js';
 import { MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi/mman.js';
 import { MMAP_MIN_ADDRESS } from './address-layout.js';
+import type { Credentials } from '../task/credentials.js';
 import type { MemoryManager } from './memory-manager.js';
 import { discard, findFree, hasRoom, splitsBeyondLimit } from './mmap.js';
 import type { Vma } from './vma.js';
@@ -14,6 +15,7 @@ export function mremap(
   newLength: number,
   flags: number,
   newAddress: number,
+  by?: Credentials,
 ): number {
   const oldSize = pageRoundUp(oldLength);
   const newSize = pageRoundUp(newLength);
@@ -40,7 +42,9 @@ export function mremap(
   if (oldSize === 0 && !vma.shared) return -Errno.EINVAL;
   const kept = Math.min(oldSize, newSize);
   if (oldAddress + kept > vma.end) return -Errno.EFAULT;
-  if (!mm.mayExpand(Math.max(newSize - oldSize, 0), vma.isData)) return -Errno.ENOMEM;
+  const more = Math.max(newSize - oldSize, 0);
+  if (more > 0 && vma.locked !== 'no' && !mm.mayLock(more, by)) return -Errno.EAGAIN;
+  if (!mm.mayExpand(more, vma.isData)) return -Errno.ENOMEM;
   if (vma.isData && !vma.noReserve && newSize > mm.memory.limit) return -Errno.ENOMEM;
   if (!fixed && oldSize !== 0 && growsInPlace(mm, vma, oldAddress, oldSize, newSize)) {
     return oldAddress;
@@ -75,6 +79,7 @@ function growsInPlace(
   if (address + oldSize !== vma.end || end > mm.layout.top) return false;
   if (mm.vmas.gapAbove(end - vma.end, vma.end, end) !== vma.end) return false;
   mm.vmas.resize(vma, vma.start, end);
+  if (vma.locked === 'at-once') mm.pager.bringIn(vma, address + oldSize, end);
   mm.vmas.mergeWithin(vma.start, end);
   return true;
 }
@@ -89,9 +94,12 @@ function move(
   const old = mm.vmas.find(from);
   if (old === undefined) return -Errno.EFAULT;
   const offset = old.file === undefined ? 0 : old.fileOffsetOf(from);
-  mm.insertVma(to, to + newSize, old, offset);
-  if (oldSize === 0) return to;
-  mm.pages.move(from, Math.min(oldSize, newSize), to);
-  discard(mm, from, from + oldSize);
+  const { locked } = old;
+  const vma = mm.insertVma(to, to + newSize, old, offset);
+  if (oldSize !== 0) {
+    mm.pages.move(from, Math.min(oldSize, newSize), to);
+    discard(mm, from, from + oldSize);
+  }
+  if (locked === 'at-once') mm.pager.bringIn(vma, to + oldSize, to + newSize);
   return to;
 }

@@ -61,7 +61,7 @@ export class Pager {
     }
   }
 
-  /** Makes [start, end) of `vma` resident for MAP_POPULATE and the like, as far as memory reaches. */
+  /** Makes [start, end) of `vma` resident, as far as memory reaches. */
   populate(vma: Vma, start: number, end: number, access: AccessType): Fault | 0 {
     for (let at = start; at < end;) {
       const run = this.pages.find(at);
@@ -74,6 +74,13 @@ export class Pager {
       at = resident === undefined ? at + PAGE_SIZE : Math.max(resident.end, at + PAGE_SIZE);
     }
     return 0;
+  }
+
+  /** The same as a lock or MAP_POPULATE asks for it: what is private and may be written as if it were. */
+  bringIn(vma: Vma, start: number, end: number): Fault | 0 {
+    if (vma.access === 0) return ACCERR;
+    const write = !vma.shared && (vma.access & Access.Write) !== 0;
+    return this.populate(vma, start, end, write ? Access.Write : Access.Read);
   }
 
   #populateAnonymous(vma: Vma, page: number): Fault | 0 {

@@ -1,6 +1,6 @@
 import { PAGE_SIZE } from '../../platform/file-range.js';
 import { IntervalList } from './interval-list.js';
-import type { Vma } from './vma.js';
+import type { Locking, Vma } from './vma.js';
 
 /** Pages kept free below a mapping that grows downwards (`stack_guard_gap`). */
 export const STACK_GUARD_GAP = 256 * PAGE_SIZE;
@@ -12,6 +12,8 @@ export class VmaSet implements Iterable<Vma> {
   totalBytes = 0;
   /** Bytes mapped private and writable. */
   dataBytes = 0;
+  /** Bytes mapped and locked, mlock(2). */
+  lockedBytes = 0;
 
   get count(): number {
     return this.#list.length;
@@ -100,6 +102,12 @@ export class VmaSet implements Iterable<Vma> {
     this.#account(vma, 1);
   }
 
+  setLocked(vma: Vma, locked: Locking): void {
+    this.#account(vma, -1);
+    vma.locked = locked;
+    this.#account(vma, 1);
+  }
+
   /** Moves the border of an area; the room is free. */
   resize(vma: Vma, start: number, end: number): void {
     this.#account(vma, -1);
@@ -143,6 +151,7 @@ export class VmaSet implements Iterable<Vma> {
     this.#list.clear();
     this.totalBytes = 0;
     this.dataBytes = 0;
+    this.lockedBytes = 0;
   }
 
   #splitAt(address: number): void {
@@ -181,6 +190,7 @@ export class VmaSet implements Iterable<Vma> {
   #account(vma: Vma, sign: 1 | -1): void {
     this.totalBytes += sign * vma.length;
     if (vma.isData) this.dataBytes += sign * vma.length;
+    if (vma.locked !== 'no') this.lockedBytes += sign * vma.length;
   }
 }
 

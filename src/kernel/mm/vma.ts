@@ -21,7 +21,11 @@ export interface VmaAttributes {
   readonly file: MappedFile | undefined;
   /** As it is copied, where nothing is said. */
   readonly onFork?: OnFork;
+  readonly locked?: Locking;
 }
+
+/** Whether mlock(2) keeps the pages in memory, and brings them there: at once, or as they are touched. */
+export type Locking = 'no' | 'at-once' | 'on-fault';
 
 /** What fork(2) does about a mapping, as madvise(2) says. */
 export type OnFork = 'copy' | 'skip' | 'wipe';
@@ -42,6 +46,7 @@ export class Vma implements Interval, MappingObserver {
   /** Where the last fault's population ended (for a stack, began): a fault there is sequential. */
   expectedFault = -1;
   onFork: OnFork;
+  locked: Locking;
 
   constructor(
     public start: number,
@@ -59,6 +64,7 @@ export class Vma implements Interval, MappingObserver {
     this.image = attributes.image;
     this.file = attributes.file;
     this.onFork = attributes.onFork ?? 'copy';
+    this.locked = attributes.locked ?? 'no';
   }
 
   get length(): number {
@@ -123,6 +129,7 @@ export class Vma implements Interval, MappingObserver {
       this.noReserve === next.noReserve &&
       this.image === next.image &&
       this.onFork === next.onFork &&
+      this.locked === next.locked &&
       this.file?.mappable === next.file?.mappable &&
       this.file?.name === next.file?.name &&
       (this.file === undefined || this.fileEnd === next.offset)

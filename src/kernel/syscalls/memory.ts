@@ -10,6 +10,7 @@ import {
   MAP_FIXED_NOREPLACE,
   MAP_GROWSDOWN,
   MAP_HUGETLB,
+  MAP_LOCKED,
   MAP_NONBLOCK,
   MAP_NORESERVE,
   MAP_POPULATE,
@@ -17,20 +18,21 @@ import {
   MAP_SHARED,
   MAP_SHARED_VALIDATE,
   MAP_TYPE,
+  MLOCK_ONFAULT,
   PROT_ACCESS,
   PROT_GROWSDOWN,
   PROT_GROWSUP,
   PROT_SEM,
 } from '../abi/mman.js';
-import { checkMincore, madvise, mincore, MINCORE_RANGE, mlock, msync } from '../mm/advice.js';
+import { checkMincore, madvise, mincore, MINCORE_RANGE, msync } from '../mm/advice.js';
+import { mlock, mlockall, munlock, munlockall } from '../mm/lock-memory.js';
 import type { MappedFile } from '../mm/mappable.js';
 import { mmap, mprotect, munmap, type MapRequest } from '../mm/mmap.js';
 import { mremap } from '../mm/mremap.js';
 import { setBrk } from '../mm/program-break.js';
+import type { Locking } from '../mm/vma.js';
 import type { Task } from '../task/task.js';
 import type { SyscallHandler, SyscallResult, SyscallRow } from './row.js';
-
-const MCL_ALL = 7;
 
 /** Told by the low bits: as a number an address beyond 2^53 is rounded to something even. */
 function isAddressAligned(args: Registers): boolean {
@@ -67,6 +69,8 @@ function sysMmap(task: Task, args: Registers): number {
     noReserve: (flags & MAP_NORESERVE) !== 0,
     image: file !== undefined && (flags & MAP_DENYWRITE) !== 0,
     populate: (flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE,
+    locked: (flags & MAP_LOCKED) !== 0,
+    by: task.credentials,
   });
 }
 
@@ -94,17 +98,18 @@ function sysMremap(task: Task, args: Registers): number {
     args.argument(2),
     args.argumentUint(3),
     args.argument(4),
+    task.credentials,
   );
 }
 
-function sysMlock2(task: Task, args: Registers): number {
-  if ((args.argumentUint(2) & ~1) !== 0) return -Errno.EINVAL;
-  return mlock(task.mm, args.argument(0), args.argument(1));
+function sysMlock(task: Task, args: Registers, locking: Locking): number {
+  return mlock(task.mm, task.credentials, args.argument(0), args.argument(1), locking);
 }
 
-function sysMlockall(_task: Task, args: Registers): number {
-  const flags = args.argumentUint(0);
-  return flags === 0 || (flags & ~MCL_ALL) !== 0 ? -Errno.EINVAL : 0;
+function sysMlock2(task: Task, args: Registers): number {
+  const flags = args.argumentUint(2);
+  if ((flags & ~MLOCK_ONFAULT) !== 0) return -Errno.EINVAL;
+  return sysMlock(task, args, flags === 0 ? 'at-once' : 'on-fault');
 }
 
 function sysMincore(task: Task, args: Registers): SyscallResult {
@@ -172,7 +177,7 @@ const table: readonly SyscallRow[] = [
   {
     number: 12,
     name: 'brk',
-    handler: (task, args) => setBrk(task.mm, args.argument(0)),
+    handler: (task, args) => setBrk(task.mm, args.argument(0), task.credentials),
     args: ['pointer'],
     result: 'hex',
     support: 'full',
@@ -217,19 +222,31 @@ const table: readonly SyscallRow[] = [
   {
     number: 149,
     name: 'mlock',
-    handler: (task, args) => mlock(task.mm, args.argument(0), args.argument(1)),
+    handler: (task, args) => sysMlock(task, args, 'at-once'),
     args: RANGE,
     support: 'full',
   },
   {
     number: 150,
     name: 'munlock',
-    handler: (task, args) => mlock(task.mm, args.argument(0), args.argument(1)),
+    handler: (task, args) => munlock(task.mm, args.argument(0), args.argument(1)),
     args: RANGE,
     support: 'full',
   },
-  { number: 151, name: 'mlockall', handler: sysMlockall, args: ['hex'], support: 'full' },
-  { number: 152, name: 'munlockall', handler: () => 0, args: [], support: 'full' },
+  {
+    number: 151,
+    name: 'mlockall',
+    handler: (task, args) => mlockall(task.mm, task.credentials, args.argumentUint(0)),
+    args: ['hex'],
+    support: 'full',
+  },
+  {
+    number: 152,
+    name: 'munlockall',
+    handler: (task) => munlockall(task.mm),
+    args: [],
+    support: 'full',
+  },
   {
     number: 325,
     name: 'mlock2',

@@ -72,6 +72,7 @@ function sysShmat(task: Task, args: Registers): number {
     shared: true,
     placement: address === 0 ? 'anywhere' : (flags & SHM_REMAP) === 0 ? 'fixed-noreplace' : 'fixed',
     file: segment.mapping(writes),
+    by: task.credentials,
   });
   if (result >= 0) segment.lastPid = task.pid;
   return result === -Errno.EEXIST ? -Errno.EINVAL : result;

@@ -128,6 +128,7 @@ export class Task {
 
   set credentials(credentials: Credentials) {
     this.#credentials = credentials;
+    this.mm.user = credentials;
     this.answers.withdraw();
   }
 

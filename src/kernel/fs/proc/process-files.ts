@@ -51,7 +51,7 @@ export function smapsText({ mm }: Task): string {
       ['AnonHugePages', 0],
       ['Swap', 0],
       ['SwapPss', 0],
-      ['Locked', 0],
+      ['Locked', vma.locked === 'no' ? 0 : resident],
     ];
     text += mapLine(vma) + rows.map(([name, value]) => kibLine(name, value)).join('');
     text += `THPeligible:           0\nVmFlags: ${vmaFlags(vma)}\n`;
@@ -105,14 +105,17 @@ function kibLine(name: string, value: number): string {
 }
 
 /** Two letters each (proc_pid_smaps(5)). */
-function vmaFlags({ access, shared }: VmaDescription): string {
+function vmaFlags({ access, shared, locked }: VmaDescription): string {
   const letters = [
     access & Access.Read ? 'rd ' : '',
     access & Access.Write ? 'wr ' : '',
     access & Access.Execute ? 'ex ' : '',
     shared ? 'sh ' : '',
+    'mr mw me ',
+    locked === 'no' ? '' : 'lo ',
+    locked === 'on-fault' ? 'lf ' : '',
   ];
-  return `${letters.join('')}mr mw me `;
+  return letters.join('');
 }
 
 export function statmText({ mm }: Task): string {

@@ -76,7 +76,7 @@ function memoryRows({ mm }: Task): Rows {
   return [
     ['VmPeak', total],
     ['VmSize', total],
-    ['VmLck', none],
+    ['VmLck', kib(mm.vmas.lockedBytes)],
     ['VmPin', none],
     ['VmHWM', resident],
     ['VmRSS', resident],
