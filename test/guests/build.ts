@@ -46,6 +46,7 @@ const RECIPES = {
   memory: bare('memory'),
   memory_advice: { sources: ['memory_advice.c'], flags: ['-O1', ...STATIC] },
   memory_locks: { sources: ['memory_locks.c'], flags: ['-O1', ...STATIC] },
+  memory_moves: { sources: ['memory_moves.c'], flags: ['-O1', ...STATIC] },
   memory_model: bare('memory_model'),
   native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },
   out_of_memory: { sources: ['out_of_memory.c'], flags: ['-O1', ...STATIC] },

@@ -65,6 +65,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('memory_locks')]);
   });
 
+  it('pages that leave their place or their file, and what is in memory', async () => {
+    await expectSameAsNative([guest('memory_moves')]);
+  });
+
   it('calls that a locked-down container refuses', async () => {
     const lines = readable(await runGuest([guest('refused')]))
       .stdout.trim()

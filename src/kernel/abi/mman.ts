@@ -25,6 +25,25 @@ export const MAP_STACK = 0x20000;
 export const MAP_HUGETLB = 0x40000;
 export const MAP_SYNC = 0x80000;
 export const MAP_FIXED_NOREPLACE = 0x100000;
+/** Flags that mmap(2) has always known; MAP_SHARED_VALIDATE refuses others (LEGACY_MAP_MASK). */
+export const MAP_ABOVE4G = 0x80;
+const MAP_HUGE_SIZES = 0x7c000000;
+export const MAP_KNOWN =
+  MAP_SHARED_VALIDATE |
+  MAP_FIXED |
+  MAP_ANONYMOUS |
+  MAP_32BIT |
+  MAP_ABOVE4G |
+  MAP_GROWSDOWN |
+  MAP_DENYWRITE |
+  MAP_EXECUTABLE |
+  MAP_LOCKED |
+  MAP_NORESERVE |
+  MAP_POPULATE |
+  MAP_NONBLOCK |
+  MAP_STACK |
+  MAP_HUGETLB |
+  MAP_HUGE_SIZES;
 
 export const MLOCK_ONFAULT = 1;
 export const MCL_CURRENT = 1;

@@ -340,6 +340,10 @@ export class FileData implements Mappable {
     return error < 0 && count > 1 ? this.#addPages(page, 1, () => true) : error;
   }
 
+  isResident(offset: number): boolean {
+    return this.#pages.has(Math.floor(offset / PAGE_SIZE));
+  }
+
   attach(observer: MappingObserver): void {
     this.#observers.add(observer);
   }

@@ -9,6 +9,7 @@ import type { Credentials } from '../task/credentials.js';
 import { SHARED_MEMORY_DEVICE } from './device-numbers.js';
 import type { AttributeChange } from './inode.js';
 import { MemoryFile } from './memory-inode.js';
+import type { OpenFile } from './open-file.js';
 import { RegularFile } from './regular-file.js';
 import { Tmpfs } from './tmpfs.js';
 
@@ -63,8 +64,8 @@ class NamelessFile extends RegularFile {
   readonly #name: string;
   readonly #inode: SealableInode;
 
-  constructor(inode: SealableInode, name: string) {
-    super(O.RDWR | O.LARGEFILE, undefined, inode);
+  constructor(inode: SealableInode, name: string, flags: number) {
+    super(flags | O.LARGEFILE, undefined, inode);
     this.#name = name;
     this.#inode = inode;
   }
@@ -75,6 +76,11 @@ class NamelessFile extends RegularFile {
 
   override addSeals(seals: number): number {
     return this.writable ? this.#inode.addSeals(seals) : -Errno.EPERM;
+  }
+
+  override again(flags: number): OpenFile | number {
+    const error = this.#inode.opened((flags & O.ACCMODE) !== O.RDONLY);
+    return error < 0 ? error : new NamelessFile(this.#inode, this.#name, flags);
   }
 
   override mapping(): MappedFile | number {
@@ -115,5 +121,5 @@ export function createMemoryFile(
   // No name leads to it: its pages go with the last descriptor and mapping.
   inode.record.nlink = 0;
   inode.opened(true);
-  return new NamelessFile(inode, name);
+  return new NamelessFile(inode, name, O.RDWR);
 }

@@ -82,6 +82,11 @@ export abstract class OpenFile implements MapSource {
     this.#references++;
   }
 
+  /** Opened anew by /proc/PID/fd, though it has no place; `undefined` where the same description will do. */
+  again(_flags: number): OpenFile | number | undefined {
+    return undefined;
+  }
+
   /** Closes with the last reference. */
   decRef(): void {
     if (--this.#references === 0) {

@@ -100,6 +100,14 @@ export abstract class RegularInode extends Inode implements Mappable {
     return -Errno.EOPNOTSUPP;
   }
 
+  isResident(offset: number): boolean {
+    return this.data.isResident(offset);
+  }
+
+  removePages(start: number, end: number): number {
+    return this.allocate(Fallocate.PUNCH_HOLE | Fallocate.KEEP_SIZE, start, end - start);
+  }
+
   pageAt(offset: number, maxLength: number, write: boolean): FileRange | undefined | number {
     return this.data.pageAt(offset, maxLength, write);
   }

@@ -67,6 +67,10 @@ export class SharedSegment implements Mappable {
     return this.#pages.mappable.pageAt(offset, maxLength, write);
   }
 
+  removePages(start: number, end: number): number {
+    return this.#pages.mappable.removePages?.(start, end) ?? 0;
+  }
+
   attach(observer: MappingObserver): void {
     this.#pages.mappable.attach?.(observer);
     this.attachments++;

@@ -5,7 +5,7 @@ import { Errno } from '../abi/errno.js';
 import { MS_ASYNC, MS_INVALIDATE, MS_SYNC, Madvise } from '../abi/mman.js';
 import { isolatesBeyondLimit } from './mmap.js';
 import type { MemoryManager } from './memory-manager.js';
-import type { OnFork, Vma } from './vma.js';
+import type { Vma } from './vma.js';
 
 /** Advice that changes nothing a program can see. */
 const HINTS: ReadonlySet<number> = new Set([
@@ -35,8 +35,7 @@ export function madvise(
   const end = address + pageRoundUp(length);
   if (end > mm.layout.top) return -Errno.ENOMEM;
   const action = ACTIONS[advice];
-  const onFork = ON_FORK[advice];
-  if (onFork !== undefined) return adviseFork(mm, address, end, onFork);
+  if (advice in ON_FORK) return adviseFork(mm, address, end, advice);
   let at = address;
   let holes = false;
   for (const vma of mm.vmas.overlapping(address, end)) {
@@ -48,21 +47,21 @@ export function madvise(
   return holes || at < end ? -Errno.ENOMEM : 0;
 }
 
-const ON_FORK: Readonly<Record<number, OnFork>> = {
-  [Madvise.DontFork]: 'skip',
-  [Madvise.DoFork]: 'copy',
-  [Madvise.WipeOnFork]: 'wipe',
-  [Madvise.KeepOnFork]: 'copy',
+const ON_FORK: Readonly<Record<number, (vma: Vma) => void>> = {
+  [Madvise.DontFork]: (vma) => (vma.skippedByFork = true),
+  [Madvise.DoFork]: (vma) => (vma.skippedByFork = false),
+  [Madvise.WipeOnFork]: (vma) => (vma.wipedByFork = true),
+  [Madvise.KeepOnFork]: (vma) => (vma.wipedByFork = false),
 };
 
-function adviseFork(mm: MemoryManager, start: number, end: number, onFork: OnFork): number {
+function adviseFork(mm: MemoryManager, start: number, end: number, advice: number): number {
   if (isolatesBeyondLimit(mm, start, end)) return -Errno.ENOMEM;
   let at = start;
   let holes = false;
   for (const vma of mm.vmas.isolate(start, end)) {
-    if (onFork === 'wipe' && (vma.file !== undefined || vma.shared)) return -Errno.EINVAL;
+    if (advice === Madvise.WipeOnFork && vma.file !== undefined) return -Errno.EINVAL;
     if (vma.start > at) holes = true;
-    vma.onFork = onFork;
+    ON_FORK[advice]?.(vma);
     at = vma.end;
   }
   mm.vmas.mergeWithin(start, end);
@@ -82,6 +81,16 @@ function dropPages(mm: MemoryManager, _vma: Vma, start: number, end: number): nu
   return 0;
 }
 
+/** A hole in the file: what was there is gone for all who map or read it. */
+function removePages(mm: MemoryManager, vma: Vma, start: number, end: number): number {
+  if (vma.file === undefined) return -Errno.EINVAL;
+  if (!vma.sharedWritable) return -Errno.EACCES;
+  const from = vma.fileOffsetOf(start);
+  const result = vma.file.mappable.removePages?.(from, from + (end - start)) ?? -Errno.EOPNOTSUPP;
+  if (result === 0) mm.pages.drop(start, end);
+  return result;
+}
+
 function freePages(mm: MemoryManager, vma: Vma, start: number, end: number): number {
   return vma.file === undefined ? dropPages(mm, vma, start, end) : -Errno.EINVAL;
 }
@@ -97,6 +106,7 @@ const ACTIONS: Readonly<Record<number, Action>> = {
   [Madvise.DontNeed]: unlessLocked(dropPages),
   [Madvise.DontNeedLocked]: dropPages,
   [Madvise.Free]: unlessLocked(freePages),
+  [Madvise.Remove]: unlessLocked(removePages),
   [Madvise.Cold]: unlessLocked(() => 0),
   [Madvise.PageOut]: unlessLocked(() => 0),
   [Madvise.PopulateRead]: populate(Access.Read),
@@ -141,10 +151,23 @@ export function mincore(mm: MemoryManager, address: number, length: number, into
       const from = (Math.max(run.start, at) - at) / PAGE_SIZE;
       vector.fill(1, from, (Math.min(run.end, next) - at) / PAGE_SIZE);
     }
+    for (const vma of mm.vmas.overlapping(at, next)) {
+      if (vma.file?.mappable.isResident !== undefined) addFilePages(vector, vma, at, next);
+    }
     const count = (next - at) / PAGE_SIZE;
     if (mm.write(out, vector.subarray(0, count)) !== 0) return -Errno.EFAULT;
     out += count;
     at = next;
   }
   return 0;
+}
+
+/** Pages of a file that nobody has touched through this mapping may be in memory all the same. */
+function addFilePages(vector: Buffer, vma: Vma, start: number, end: number): void {
+  const last = Math.min(vma.end, end);
+  for (let page = Math.max(vma.start, start); page < last; page += PAGE_SIZE) {
+    if (vma.file?.mappable.isResident?.(vma.fileOffsetOf(page)) === true) {
+      vector[(page - start) / PAGE_SIZE] = 1;
+    }
+  }
 }

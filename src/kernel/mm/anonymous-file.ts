@@ -41,6 +41,21 @@ export class AnonymousFile implements Mappable {
     return { start: frame, end: Math.min(frame + Math.max(maxLength, PAGE_SIZE), chunk.end) };
   }
 
+  removePages(start: number, end: number): number {
+    for (let at = start; at < end;) {
+      const first = at - (at % CHUNK);
+      const stop = Math.min(first + CHUNK, end, this.length);
+      const chunk = this.#chunks.get(first);
+      if (stop <= at) break;
+      if (chunk !== undefined) {
+        const frame = chunk.start - first;
+        this.memory.decommit({ start: frame + at, end: frame + stop });
+      }
+      at = stop;
+    }
+    return 0;
+  }
+
   attach(_observer: MappingObserver): void {
     this.#mappings++;
   }

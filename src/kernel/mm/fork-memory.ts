@@ -65,7 +65,7 @@ async function copyPages(parent: MemoryManager, child: MemoryManager): Promise<v
 
 function copyMappings(parent: MemoryManager, child: MemoryManager): void {
   for (const vma of parent.vmas) {
-    if (vma.onFork === 'skip') continue;
+    if (vma.skippedByFork) continue;
     const copy = child.insertVma(vma.start, vma.end, vma, vma.offset);
     // Locks are the parent's alone.
     if (copy.locked !== 'no') child.vmas.setLocked(copy, 'no');
@@ -76,6 +76,6 @@ function copyMappings(parent: MemoryManager, child: MemoryManager): void {
 /** madvise(2) with MADV_DONTFORK and MADV_WIPEONFORK. */
 function dropUnwanted(parent: MemoryManager, child: MemoryManager): void {
   for (const vma of parent.vmas) {
-    if (vma.onFork !== 'copy') child.pages.drop(vma.start, vma.end);
+    if (vma.skippedByFork || vma.wipedByFork) child.pages.drop(vma.start, vma.end);
   }
 }

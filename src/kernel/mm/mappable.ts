@@ -11,12 +11,16 @@ export interface Mappable {
    * the file (SIGBUS). Negative: -errno. `write`: the mapping is shared and about to be written.
    */
   pageAt(offset: number, maxLength: number, write: boolean): FileRange | undefined | number;
+  /** Whether the page at byte `offset` is in memory, whoever brought it there. */
+  isResident?(offset: number): boolean;
   /** Tells whom to notify when pages go away. Absent where they never do. Called once a mapping. */
   attach?(observer: MappingObserver): void;
   /** Matches an earlier `attach`. */
   detach?(observer: MappingObserver): void;
   /** msync(2) with MS_SYNC over bytes [start, end); 0 or -errno. Absent where there is nothing to do. */
   sync?(start: number, end: number): number;
+  /** Bytes [start, end), whole pages, read as zeroes from now on: madvise(2) with MADV_REMOVE. 0 or -errno. */
+  removePages?(start: number, end: number): number;
 }
 
 /** One mapping of a file, as the file sees it. */

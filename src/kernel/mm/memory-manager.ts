@@ -227,6 +227,11 @@ export class MemoryManager {
     return this.vmas.totalBytes;
   }
 
+  /** VmLck. */
+  get lockedBytes(): number {
+    return this.vmas.lockedBytes;
+  }
+
   /** Bytes of the host's that the records of mappings and pages take. */
   get accounted(): number {
     return this.#accounted;

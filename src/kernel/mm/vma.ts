@@ -19,16 +19,15 @@ export interface VmaAttributes {
   readonly image: boolean;
   /** `undefined`: anonymous and private. Shared anonymous memory has a file of its own. */
   readonly file: MappedFile | undefined;
-  /** As it is copied, where nothing is said. */
-  readonly onFork?: OnFork;
+  /** madvise(2) with MADV_DONTFORK: a fork leaves it out. */
+  readonly skippedByFork?: boolean;
+  /** And with MADV_WIPEONFORK: it is there, but empty. */
+  readonly wipedByFork?: boolean;
   readonly locked?: Locking;
 }
 
 /** Whether mlock(2) keeps the pages in memory, and brings them there: at once, or as they are touched. */
 export type Locking = 'no' | 'at-once' | 'on-fault';
-
-/** What fork(2) does about a mapping, as madvise(2) says. */
-export type OnFork = 'copy' | 'skip' | 'wipe';
 
 export type InvalidatePages = (vma: Vma, start: number, end: number, truncated: boolean) => void;
 
@@ -45,7 +44,8 @@ export class Vma implements Interval, MappingObserver {
   faultAround = 0;
   /** Where the last fault's population ended (for a stack, began): a fault there is sequential. */
   expectedFault = -1;
-  onFork: OnFork;
+  skippedByFork: boolean;
+  wipedByFork: boolean;
   locked: Locking;
 
   constructor(
@@ -63,7 +63,8 @@ export class Vma implements Interval, MappingObserver {
     this.noReserve = attributes.noReserve;
     this.image = attributes.image;
     this.file = attributes.file;
-    this.onFork = attributes.onFork ?? 'copy';
+    this.skippedByFork = attributes.skippedByFork ?? false;
+    this.wipedByFork = attributes.wipedByFork ?? false;
     this.locked = attributes.locked ?? 'no';
   }
 
@@ -128,7 +129,8 @@ export class Vma implements Interval, MappingObserver {
       this.growsDown === next.growsDown &&
       this.noReserve === next.noReserve &&
       this.image === next.image &&
-      this.onFork === next.onFork &&
+      this.skippedByFork === next.skippedByFork &&
+      this.wipedByFork === next.wipedByFork &&
       this.locked === next.locked &&
       this.file?.mappable === next.file?.mappable &&
       this.file?.name === next.file?.name &&

@@ -53,7 +53,7 @@ function openFile(
 
 function openWalked(task: Task, walk: PathWalk, flags: number, mode: number): OpenFile | number {
   if (walk.file !== undefined) {
-    return reopen(walk.file, flags);
+    return reopen(task, walk.file, flags);
   }
   if (walk.dentry === undefined) {
     return createAndOpen(task, walk, flags, mode);
@@ -114,8 +114,12 @@ function openNameless(
   return opened(inode.open({ mount, dentry: entry }, flags, task));
 }
 
-/** A file without a place, such as a pipe that /proc/self/fd leads to: the same description again. */
-function reopen(file: OpenFile, flags: number): OpenFile | number {
+/** A file without a place, such as a pipe that /proc/self/fd leads to: the same description again, but for files. */
+function reopen(task: Task, file: OpenFile, flags: number): OpenFile | number {
+  const again = file.inode?.isRegular ? reopenRegular(task, file, file.inode, flags) : undefined;
+  if (again !== undefined) {
+    return again;
+  }
   const wanted = flags & O.ACCMODE;
   const reads = wanted !== O.WRONLY && !file.readable;
   const writes = wanted !== O.RDONLY && !file.writable;
@@ -124,6 +128,19 @@ function reopen(file: OpenFile, flags: number): OpenFile | number {
   }
   file.incRef();
   return file;
+}
+
+function reopenRegular(
+  task: Task,
+  file: OpenFile,
+  inode: Inode,
+  flags: number,
+): OpenFile | number | undefined {
+  if (!mayAccess(inode, task.credentials, wantedAccess(flags))) {
+    return -Errno.EACCES;
+  }
+  const truncated = flags & O.TRUNC ? inode.truncate(0) : 0;
+  return truncated < 0 ? truncated : file.again(flags);
 }
 
 function createAndOpen(task: Task, walk: PathWalk, flags: number, mode: number): OpenFile | number {

@@ -10,6 +10,7 @@ import {
   MAP_FIXED_NOREPLACE,
   MAP_GROWSDOWN,
   MAP_HUGETLB,
+  MAP_KNOWN,
   MAP_LOCKED,
   MAP_NONBLOCK,
   MAP_NORESERVE,
@@ -48,6 +49,10 @@ function sysMmap(task: Task, args: Registers): number {
     return -Errno.EINVAL;
   }
   const anonymous = (flags & MAP_ANONYMOUS) !== 0;
+  if (type === MAP_SHARED_VALIDATE) {
+    if (anonymous) return -Errno.EINVAL;
+    if ((flags & ~MAP_KNOWN) !== 0) return -Errno.EOPNOTSUPP;
+  }
   let file: MappedFile | undefined;
   if (!anonymous) {
     const mapping = task.files.get(args.argumentInt(4))?.mapping() ?? -Errno.EBADF;
@@ -189,7 +194,7 @@ const table: readonly SyscallRow[] = [
     args: ['pointer', 'size', 'size', 'remap-flags', 'pointer'],
     result: 'hex',
     support: 'partial',
-    missing: 'MREMAP_DONTUNMAP; a range that spans several mappings',
+    missing: 'a range that spans several mappings',
   },
   {
     number: 26,
@@ -217,7 +222,7 @@ const table: readonly SyscallRow[] = [
         : -Errno.EINVAL,
     args: ['pointer', 'size', 'advice'],
     support: 'partial',
-    missing: 'MADV_REMOVE; advice about fork',
+    missing: 'guard pages; that memory was poisoned',
   },
   {
     number: 149,

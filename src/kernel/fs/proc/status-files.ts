@@ -76,7 +76,7 @@ function memoryRows({ mm }: Task): Rows {
   return [
     ['VmPeak', total],
     ['VmSize', total],
-    ['VmLck', kib(mm.vmas.lockedBytes)],
+    ['VmLck', kib(mm.lockedBytes)],
     ['VmPin', none],
     ['VmHWM', resident],
     ['VmRSS', resident],
