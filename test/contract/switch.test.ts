@@ -118,6 +118,23 @@ describePlatforms('a switch', (platform) => {
     expect(guest.run()).toBe(SwitchResult.Syscall);
   });
 
+  it('faults at a return address of a system call that is not canonical', () => {
+    using guest = platform.guest(LOOP);
+    const { registers } = guest;
+    for (const address of [0x0000_8000_0000_0000n, 0xfff_f123_4567_89abn]) {
+      expect(guest.run()).toBe(SwitchResult.Syscall);
+      // As `syscall` leaves them, so that SYSRET could take the program back: on Intel it faults in ring 0.
+      registers.set(Register.Rip, address);
+      registers.set(Register.Rcx, address);
+      expect(guest.run()).toBe(SwitchResult.Signal);
+      expect(guest.fault()).toEqual({ signo: 11, code: 0x80, address: 0, access: 0 });
+      expect(registers.get(Register.Rip)).toBe(address);
+      expect(registers.get(Register.Rcx)).toBe(address);
+      guest.start(registers);
+    }
+    expect(guest.run()).toBe(SwitchResult.Syscall);
+  });
+
   it('keeps bases of the kernel`s half and the ID flag, wherever the context goes on', async () => {
     using guest = platform.guest(
       `wrfsbase %r8

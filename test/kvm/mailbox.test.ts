@@ -245,13 +245,16 @@ describeKvm('a mailbox', () => {
   });
 
   it('loses no interrupt that comes while a call waits', () => {
-    using guest = guestOf('1: syscall\n jmp 1b');
-    const { context } = guest;
+    using guest = guestOf('1: incq %rdi\n syscall\n jmp 1b');
+    const { context, registers } = guest;
     for (let n = 0; n < 300; n++) {
       expect(guest.run()).toBe(SwitchResult.Syscall);
+      const count = registers.getNumber(Register.Rdi);
       context.interrupt();
       if (n % 2 === 0) for (let spin = 0; spin < n * 300; spin++);
       expect(guest.run()).toBe(SwitchResult.Interrupt);
+      // It came first: the program has not gone on.
+      expect(registers.getNumber(Register.Rdi)).toBe(count);
     }
   });
 });

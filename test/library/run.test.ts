@@ -12,7 +12,7 @@ import {
   Sandbox,
   StartError,
 } from '../../src/index.js';
-import { signalName } from '../../src/program.js';
+import { signalName } from '../../src/sandbox/program.js';
 import { describeKvm } from '../kvm.js';
 
 it('names signals as child_process does', () => {

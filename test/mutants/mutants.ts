@@ -129,7 +129,7 @@ const DOORWAYS: readonly Mutant[] = [
 
 const ENTRY: readonly Mutant[] = [
   {
-    // AMD's processors fault at such a RIP in ring 3, as Linux reports it; Intel's refuse the VM entry.
+    // AMD's processors fault at such a RIP in ring 3, as Linux reports it; Intel's SYSRET in ring 0.
     name: 'no check for a canonical RIP',
     file: 'native/vcpu_run.c',
     text: 'if (!rf_is_canonical(registers->user.rip))',
@@ -305,8 +305,8 @@ const MAILBOX: readonly Mutant[] = [
   {
     name: 'a call that waits is not given up',
     file: 'native/exchange.c',
-    text: '  exchange_state(vcpu->mailbox, RF_CALL_TAKEN, RF_CALL_LEAVE);\n  vcpu->listening',
-    replacement: '  vcpu->listening',
+    text: '  rf_exchange_recall(vcpu);\n  return RF_AFRESH;',
+    replacement: '  return RF_AFRESH;',
     lane: 'this host',
     tests: ['kvm/mailbox', 'contract/switch'],
   },
