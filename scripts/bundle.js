@@ -65,7 +65,8 @@ const { metafile } = await build({
   stdin: {
     contents: `
       exports.library = () => require('./index.js');
-      exports.commandLine = () => require('./cli/command-line.js');`,
+      exports.commandLine = () => require('./cli/command-line.js');
+      exports.worker = () => require('./worker/serve.js');`,
     resolveDir: 'src',
   },
   outfile: 'dist/bundle/ringfence.cjs',
@@ -79,7 +80,12 @@ const { metafile } = await build({
 copyLicences(metafile);
 await build({
   ...options,
-  entryPoints: ['src/cli/main.ts', 'src/bundle/library.ts', 'src/bundle/write-code-cache.ts'],
+  entryPoints: [
+    'src/cli/main.ts',
+    'src/bundle/library.ts',
+    'src/bundle/worker.ts',
+    'src/bundle/write-code-cache.ts',
+  ],
   outbase: 'src',
   outdir: 'dist',
 });

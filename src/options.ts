@@ -4,8 +4,8 @@ import type { SyscallHooks } from './kernel/hooks/syscall-hooks.js';
 import type { Exitless } from './kvm/platform.js';
 import type { TraceOptions } from './kernel/trace/trace-event.js';
 import type { Platform } from './platform/contract.js';
-import type { StdioOption } from './spawn/stdio.js';
-import type { Output, StreamOptions } from './standard-streams.js';
+import type { StdioOption } from './sandbox/stdio.js';
+import type { Output, StreamOptions } from './sandbox/standard-streams.js';
 
 export type { TraceEvent, TraceOptions } from './kernel/trace/trace-event.js';
 
@@ -48,7 +48,8 @@ export interface Bind {
   readonly readOnly?: boolean;
 }
 
-export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
+/** Of a sandbox, whatever thread it lives on. */
+export interface LocalSandboxOptions extends Omit<PlatformOptions, 'platform'> {
   /** `auto`, `kvm`, `ptrace`, or a platform made before, which stays the caller's to dispose of. */
   readonly platform?: PlatformOptions['platform'] | Platform;
   /** Host directory that is the guest's root, read-only with a layer in memory on top; `/` by default. */
@@ -72,6 +73,21 @@ export interface SandboxOptions extends Omit<PlatformOptions, 'platform'> {
   readonly onSyscall?: SyscallHooks;
   /** Is told of what should not happen inside the sandbox; the guest only saw a failed call or a signal. */
   readonly onDefect?: (message: string, error?: unknown) => void;
+}
+
+export interface SandboxOptions extends Omit<LocalSandboxOptions, 'onSyscall'> {
+  /**
+   * Where the sandbox works (docs/library.md). `worker`, the default: on a worker thread, which the sandboxes of this
+   * process share. `own`: on a worker thread of its own, which ends with it. `caller`: on this thread, also the default
+   * where `platform` is one made before, or `onSyscall` has functions.
+   */
+  readonly thread?: 'worker' | 'own' | 'caller';
+  /**
+   * Functions that the programs' system calls go through, by name, or one for all; they may look, change, refuse and
+   * answer, see `SyscallHook`. One that throws ends the sandbox. On a worker: the URL of the module that has them as its
+   * default export.
+   */
+  readonly onSyscall?: SyscallHooks | URL;
 }
 
 /** What a program is given besides its standard streams. */

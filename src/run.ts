@@ -1,9 +1,9 @@
 /** A program run to its end, and what it wrote. */
 import { CapturedOutput } from './captured-output.js';
 import type { RunOptions, RunResult, SandboxOptions } from './options.js';
-import type { Program } from './program.js';
+import type { Program } from './sandbox/program.js';
 import { Sandbox } from './sandbox.js';
-import type { Output } from './standard-streams.js';
+import type { Output } from './sandbox/standard-streams.js';
 
 const DEFAULT_MAX_BUFFER = 64 * 1024 ** 2;
 

@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import type * as CommandLine from '../cli/command-line.js';
 import type * as Library from '../index.js';
+import type * as Serving from '../worker/serve.js';
 import { readCodeCache, writeCodeCache } from './code-cache.js';
 
 /** What the bundle exports, each evaluated by the first call. */
 export interface Exports {
   readonly library: () => typeof Library;
   readonly commandLine: () => typeof CommandLine;
+  readonly worker: () => typeof Serving;
 }
 
 export interface Bundle {

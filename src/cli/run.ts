@@ -2,8 +2,8 @@
 import { statSync } from 'node:fs';
 import { StartError } from '../errors.js';
 import { isTerminal } from '../host/terminal.js';
-import type { NetworkMode, PlatformName, SandboxOptions, TraceOptions } from '../options.js';
-import type { Sandbox } from '../sandbox.js';
+import type { NetworkMode, PlatformName, LocalSandboxOptions, TraceOptions } from '../options.js';
+import type { LocalSandbox } from '../sandbox/local-sandbox.js';
 import { guestEnvironment } from './environment.js';
 import { describeSignalDeath, Status } from './exit-status.js';
 import { CommandFailure, messageOf, reportFailure, say } from './failure.js';
@@ -11,6 +11,9 @@ import type { Bind } from './options.js';
 import { TraceLines } from '../trace/lines.js';
 import { passSignals } from './terminal.js';
 import { openTraceOutput } from './trace-output.js';
+
+/** This process's standard streams. */
+const INHERITED = [0, 1, 2].map((fd) => ({ kind: 'host', fd }) as const);
 
 /** Of every command that runs a program. */
 export interface RunningOptions {
@@ -23,7 +26,7 @@ export interface RunningOptions {
   readonly vcpus?: number;
   readonly platform: 'auto' | PlatformName;
   readonly rewriteCalls?: true;
-  readonly exitless: NonNullable<SandboxOptions['exitless']>;
+  readonly exitless: NonNullable<LocalSandboxOptions['exitless']>;
 }
 
 export interface RunCommandOptions extends RunningOptions {
@@ -56,8 +59,8 @@ export async function runProgram(
   trace?: TraceOptions,
 ): Promise<number> {
   checkPaths(options);
-  const { Sandbox } = await import('../sandbox.js');
-  const sandbox = await Sandbox.create(sandboxOptions(options, trace));
+  const { LocalSandbox } = await import('../sandbox/local-sandbox.js');
+  const sandbox = await LocalSandbox.create(sandboxOptions(options, trace));
   try {
     return await runIn(sandbox, name, args, options);
   } catch (error) {
@@ -68,21 +71,19 @@ export async function runProgram(
 }
 
 async function runIn(
-  sandbox: Sandbox,
+  sandbox: LocalSandbox,
   name: string,
   args: readonly string[],
   options: RunningOptions,
 ): Promise<number> {
-  const program = await sandbox.start(name, args, {
+  const launchOptions = {
     env: guestEnvironment(options.env ?? [], {
       uid: process.geteuid?.() ?? 0,
       terminalType: isTerminal(0) || isTerminal(1) ? process.env.TERM : undefined,
     }),
     cwd: options.cwd ?? (options.rootfs === '/' ? process.cwd() : '/'),
-    stdin: 'inherit',
-    stdout: 'inherit',
-    stderr: 'inherit',
-  });
+  };
+  const program = await sandbox.launch(name, args, launchOptions, INHERITED).program;
   const stopPassing = passSignals(program);
   try {
     const { exitCode, signalNumber } = await program.ended;
@@ -95,7 +96,10 @@ async function runIn(
   }
 }
 
-function sandboxOptions(options: RunningOptions, trace: TraceOptions | undefined): SandboxOptions {
+function sandboxOptions(
+  options: RunningOptions,
+  trace: TraceOptions | undefined,
+): LocalSandboxOptions {
   return {
     platform: options.platform,
     onFallback: (message) => {

@@ -3,7 +3,7 @@
  * guest. Its settings need no care here, whatever the guest did to them: Node notes those of the standard streams
  * as it starts and puts them back as it exits.
  */
-import type { Program } from '../program.js';
+import type { LocalProgram } from '../sandbox/program.js';
 
 /** What others send us in place of the guest. */
 const PASSED_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
@@ -14,7 +14,7 @@ const PASSED_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
  */
 const KEY_SIGNALS = ['SIGINT', 'SIGQUIT', 'SIGWINCH'] as const;
 
-type Target = Pick<Program, 'kill' | 'signalForeground' | 'hasForegroundJob'>;
+type Target = Pick<LocalProgram, 'kill' | 'signalForeground' | 'hasForegroundJob'>;
 
 /** Passes signals on to the program until the function it gives is called. */
 export function passSignals(program: Target): () => void {

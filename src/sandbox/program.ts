@@ -1,6 +1,6 @@
 /** A program under way in a sandbox, as seen from outside. */
 import { constants } from 'node:os';
-import type { Task } from './kernel/task/task.js';
+import type { Task } from '../kernel/task/task.js';
 
 /** How a program ended: by itself with an exit code, or by a signal. One of the two is null. */
 export interface ProgramEnd {
@@ -10,14 +10,22 @@ export interface ProgramEnd {
   readonly signalNumber: number | null;
 }
 
-const SIGRTMIN = 34;
-
-export class Program {
-  readonly #task: Task;
+export interface Program {
+  /** Id of its process inside the sandbox. */
+  readonly pid: number;
   /** Settles when the program has ended; rejects only where the platform itself failed under it. */
   readonly ended: Promise<ProgramEnd>;
+  /** Sends a signal to the program, SIGTERM by default, as kill(2) does. Nothing happens once it has ended. */
+  kill(signal?: NodeJS.Signals | number): void;
+}
 
-  /** Use `Sandbox.start`. */
+const SIGRTMIN = 34;
+
+/** Of a sandbox on this thread. */
+export class LocalProgram implements Program {
+  readonly #task: Task;
+  readonly ended: Promise<ProgramEnd>;
+
   constructor(task: Task) {
     this.#task = task;
     this.ended = task.process.exited.then((status) =>
@@ -25,15 +33,13 @@ export class Program {
     );
   }
 
-  /** Id of its process inside the sandbox. */
   get pid(): number {
     return this.#task.pid;
   }
 
-  /** Sends a signal to the program, as kill(2) does. Nothing happens once it has ended. */
   kill(signal: NodeJS.Signals | number = 'SIGTERM'): void {
-    const number = typeof signal === 'number' ? signal : constants.signals[signal];
-    this.#task.process.sendSignal(number);
+    const number = signalNumber(signal);
+    if (number > 0) this.#task.process.sendSignal(number);
   }
 
   /** A job that the program started, rather than the program itself, is in the foreground of the terminal. */
@@ -54,6 +60,15 @@ function exited(exitCode: number): ProgramEnd {
 
 function killed(signalNumber: number): ProgramEnd {
   return { exitCode: null, signal: signalName(signalNumber), signalNumber };
+}
+
+/** @throws {TypeError} for a signal that there is none of */
+export function signalNumber(signal: NodeJS.Signals | number): number {
+  const number = typeof signal === 'number' ? signal : constants.signals[signal];
+  if (Number.isInteger(number) && number >= 0 && number <= 64) return number;
+  throw Object.assign(new TypeError(`Unknown signal: ${String(signal)}`), {
+    code: 'ERR_UNKNOWN_SIGNAL',
+  });
 }
 
 /** `SIGSEGV` for 11. SIGIOT and SIGPOLL are second names, behind the first in Node's list. */

@@ -3,11 +3,10 @@ import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { StartError } from '../errors.js';
-import type { FdTable } from '../kernel/fs/fd-table.js';
 import type { SpawnOptions } from '../options.js';
-import type { Program, ProgramEnd } from '../program.js';
-import { PipeReader, PipeWriter } from './pipe-streams.js';
-import type { OpenedStdio } from './stdio.js';
+import { signalNumber, type Program, type ProgramEnd } from './program.js';
+import type { Launched } from './sandbox-host.js';
+import { feed } from './stdio.js';
 
 /** Milliseconds: a day. */
 const LONG = 86_400_000;
@@ -22,9 +21,6 @@ export interface SandboxProcessEvents {
   /** It has ended, and nobody in the sandbox holds its standard streams any more. */
   close: [code: number | null, signal: string | null];
 }
-
-/** Starts the program with these descriptors, which it takes over, also where it fails. */
-export type Launch = (files: FdTable) => Promise<Program>;
 
 /**
  * As ChildProcess of node:child_process, but for `pid`, which is there with the event `spawn` and not before; it is the
@@ -56,22 +52,24 @@ export class SandboxProcess extends EventEmitter<SandboxProcessEvents> {
     readonly spawnfile: string,
     readonly spawnargs: readonly string[],
     options: SpawnOptions,
-    opened: OpenedStdio,
-    launch: Launch,
+    targets: ReadonlyMap<number, Writable>,
+    launch: () => Launched,
   ) {
     super();
-    signalNumber(options.killSignal);
-    const [stdin, stdout, stderr] = opened.streams;
-    this.stdin = stdin instanceof PipeWriter ? stdin : null;
-    this.stdout = stdout instanceof PipeReader ? stdout : null;
-    this.stderr = stderr instanceof PipeReader ? stderr : null;
-    this.stdio = opened.streams;
+    signalNumber(options.killSignal ?? 'SIGTERM');
+    const { streams, program } = launch();
+    const own = streams.map((stream, fd) => (targets.has(fd) ? null : stream));
+    this.stdio = own;
+    this.stdin = (own[0] ?? null) as Writable | null;
+    this.stdout = (own[1] ?? null) as Readable | null;
+    this.stderr = (own[2] ?? null) as Readable | null;
+    for (const [fd, target] of targets) feed(streams[fd] as Readable, target);
     // Whoever waits for what the sandbox does waits for nothing that Node.js knows of.
     this.#alive = setInterval(() => undefined, LONG);
-    for (const stream of [...opened.streams, ...opened.feeds]) this.#awaitClosed(stream);
+    for (const stream of streams) this.#awaitClosed(stream);
     this.#limit(options);
-    launch(opened.files).then(
-      (program) => this.#started(program),
+    program.then(
+      (started) => this.#started(started),
       (error: unknown) => this.#failed(error),
     );
   }
@@ -94,7 +92,7 @@ export class SandboxProcess extends EventEmitter<SandboxProcessEvents> {
     this.kill();
   }
 
-  #awaitClosed(stream: PipeReader | PipeWriter | null): void {
+  #awaitClosed(stream: Readable | Writable | null): void {
     if (stream === null) return;
     this.#pending++;
     stream.once('close', () => this.#closedOne());
@@ -168,15 +166,6 @@ export class SandboxProcess extends EventEmitter<SandboxProcessEvents> {
     clearInterval(this.#alive);
     this.emit('close', this.exitCode, this.signalCode);
   }
-}
-
-/** @throws {TypeError} */
-function signalNumber(signal: NodeJS.Signals | number = 'SIGTERM'): number {
-  const number = typeof signal === 'number' ? signal : constants.signals[signal];
-  if (Number.isInteger(number) && number >= 0 && number <= 64) return number;
-  throw Object.assign(new TypeError(`Unknown signal: ${String(signal)}`), {
-    code: 'ERR_UNKNOWN_SIGNAL',
-  });
 }
 
 function errnoOf(code: string): number | undefined {

@@ -1,9 +1,5 @@
-/** Descriptors 0, 1 and 2 of a program: the host's own, bytes from the caller, or functions of the caller's. */
-import { CaptureFile } from './kernel/fs/capture-file.js';
-import { FdTable } from './kernel/fs/fd-table.js';
-import { openHostStdio } from './kernel/fs/host-stdio.js';
-import type { OpenFile } from './kernel/fs/open-file.js';
-import { SourceFile } from './kernel/fs/source-file.js';
+/** The streams that `start` and `run` give a program: the host's own, bytes from the caller, or functions of theirs. */
+import type { Descriptor } from './descriptors.js';
 
 /** This process's own stream, nothing to read, or a stream to read from (a `Readable` of bytes is one). */
 export type Input = 'inherit' | 'ignore' | AsyncIterable<Uint8Array>;
@@ -22,27 +18,18 @@ export interface StreamOptions {
   readonly stderr?: Output;
 }
 
-/** A table of descriptors with the three in place. The caller closes it where no program takes it over. */
-export function openStandardStreams(options: StreamOptions): FdTable {
-  const files = new FdTable();
-  try {
-    files.install(0, openInput(options));
-    files.install(1, openOutput(1, options.stdout));
-    files.install(2, openOutput(2, options.stderr));
-    return files;
-  } catch (error) {
-    files.closeAll();
-    throw error;
-  }
+export function descriptorsOf(options: StreamOptions): readonly Descriptor[] {
+  return [inputOf(options), outputOf(1, options.stdout), outputOf(2, options.stderr)];
 }
 
-function openInput({ stdin = 'ignore', input }: StreamOptions): OpenFile {
-  if (input !== undefined) return new SourceFile(Buffer.from(input));
-  if (stdin === 'inherit') return openHostStdio(0);
-  return new SourceFile(stdin === 'ignore' ? new Uint8Array(0) : stdin);
+function inputOf({ stdin = 'ignore', input }: StreamOptions): Descriptor {
+  if (input !== undefined) return { kind: 'bytes', bytes: Buffer.from(input) };
+  if (stdin === 'inherit') return { kind: 'host', fd: 0 };
+  if (stdin === 'ignore') return { kind: 'bytes', bytes: new Uint8Array(0) };
+  return { kind: 'source', source: stdin };
 }
 
-function openOutput(fd: 1 | 2, output: Output = 'ignore'): OpenFile {
-  if (output === 'inherit') return openHostStdio(fd);
-  return new CaptureFile(output === 'ignore' ? () => undefined : output);
+function outputOf(fd: 1 | 2, output: Output = 'ignore'): Descriptor {
+  if (output === 'inherit') return { kind: 'host', fd };
+  return output === 'ignore' ? { kind: 'function' } : { kind: 'function', take: output };
 }

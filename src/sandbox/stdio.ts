@@ -1,14 +1,6 @@
-/** The `stdio` option of child_process.spawn: which streams a program has, and this side of them. */
-import { closeSync, openSync } from 'node:fs';
+/** The `stdio` option of child_process.spawn: which streams a program has. */
 import type { Readable, Writable } from 'node:stream';
-import { StartError } from '../errors.js';
-import { FdTable } from '../kernel/fs/fd-table.js';
-import { openHostStdio } from '../kernel/fs/host-stdio.js';
-import type { KernelMemory } from '../kernel/fs/kernel-memory.js';
-import type { OpenFile } from '../kernel/fs/open-file.js';
-import { createPipe } from '../kernel/fs/pipe.js';
-import { SourceFile } from '../kernel/fs/source-file.js';
-import { PipeReader, PipeWriter } from './pipe-streams.js';
+import type { Descriptor } from './descriptors.js';
 
 /**
  * `pipe`: a stream of the process object. `ignore`: /dev/null. `inherit`: this process's descriptor of that number. A
@@ -18,25 +10,17 @@ export type Stdio = 'pipe' | 'ignore' | 'inherit' | Readable | Writable | number
 
 export type StdioOption = 'pipe' | 'ignore' | 'inherit' | readonly Stdio[];
 
-/** A program's descriptors, and the streams on this side, by descriptor. */
-export interface OpenedStdio {
-  readonly files: FdTable;
-  readonly streams: readonly (PipeReader | PipeWriter | null)[];
-  /** Pipes that lead on into a stream of the caller's. */
-  readonly feeds: readonly PipeReader[];
+export interface StdioPlan {
+  readonly descriptors: readonly Descriptor[];
+  /** Streams of the caller's, by the descriptor of the pipe that leads on into them. */
+  readonly targets: ReadonlyMap<number, Writable>;
 }
 
-/** @throws {TypeError} for what is no such option, {StartError} where a descriptor or a pipe is not to be had */
-export function openStdio(option: StdioOption = 'pipe', kernelMemory: KernelMemory): OpenedStdio {
-  const entries = entriesOf(option);
-  const opening = new Opening(kernelMemory);
-  try {
-    entries.forEach((entry, fd) => opening.add(fd, entry));
-    return opening;
-  } catch (error) {
-    opening.undo();
-    throw error;
-  }
+/** @throws {TypeError} for what is no such option */
+export function planStdio(option: StdioOption = 'pipe'): StdioPlan {
+  const targets = new Map<number, Writable>();
+  const descriptors = entriesOf(option).map((entry, fd) => descriptorOf(entry, fd, targets));
+  return { descriptors, targets };
 }
 
 function entriesOf(option: StdioOption): Stdio[] {
@@ -46,95 +30,36 @@ function entriesOf(option: StdioOption): Stdio[] {
   return entries.map((entry, fd) => entry ?? (fd < 3 ? 'pipe' : 'ignore'));
 }
 
-class Opening implements OpenedStdio {
-  readonly files = new FdTable();
-  readonly streams: (PipeReader | PipeWriter | null)[] = [];
-  readonly feeds: PipeReader[] = [];
-
-  constructor(readonly kernelMemory: KernelMemory) {}
-
-  add(fd: number, entry: Stdio): void {
-    this.streams[fd] = null;
-    this.files.install(fd, this.#open(fd, entry));
+function descriptorOf(entry: Stdio, fd: number, targets: Map<number, Writable>): Descriptor {
+  if (entry === 'ignore') return { kind: 'null' };
+  if (entry === 'inherit') return { kind: 'host', fd };
+  if (entry === 'pipe') {
+    if (fd > 2) throw new TypeError(`stdio[${fd}]: only 0, 1 and 2 can be 'pipe'`);
+    return { kind: 'pipe' };
   }
-
-  undo(): void {
-    this.files.closeAll();
-    for (const stream of [...this.streams, ...this.feeds]) stream?.destroy();
-  }
-
-  #open(fd: number, entry: Stdio): OpenFile {
-    if (entry === 'ignore') return openNullDevice();
-    if (entry === 'inherit') return openHost(fd);
-    if (entry === 'pipe') return this.#pipe(fd);
-    if (typeof entry === 'number') return openHost(entry);
-    if (typeof entry === 'object' && entry !== null) return this.#stream(fd, entry);
+  if (typeof entry === 'number') return { kind: 'host', fd: entry };
+  if (typeof entry !== 'object' || entry === null) {
     throw new TypeError(`stdio[${fd}] is 'pipe', 'ignore', 'inherit', a stream or a descriptor`);
   }
-
-  #pipe(fd: number): OpenFile {
-    if (fd > 2) throw new TypeError(`stdio[${fd}]: only 0, 1 and 2 can be 'pipe'`);
-    if (fd > 0) {
-      const { stream, file } = this.#outputPipe();
-      this.streams[fd] = stream;
-      return file;
-    }
-    const [reading, writing] = this.#createPipe();
-    this.streams[0] = new PipeWriter(writing);
-    return reading;
-  }
-
-  #outputPipe(): { stream: PipeReader; file: OpenFile } {
-    const [reading, writing] = this.#createPipe();
-    return { stream: new PipeReader(reading), file: writing };
-  }
-
-  #createPipe(): Exclude<ReturnType<typeof createPipe>, number> {
-    const ends = createPipe(0, this.kernelMemory);
-    if (typeof ends === 'number') {
-      throw new StartError('pipes hold all the memory that they may', 'ENFILE');
-    }
-    return ends;
-  }
-
-  #stream(fd: number, stream: Readable | Writable): OpenFile {
-    if ('fd' in stream && typeof stream.fd === 'number') return openHost(stream.fd);
-    if (fd === 0 && isReadable(stream)) return new SourceFile(stream);
-    if (fd > 0 && 'write' in stream) return this.#feed(stream);
+  if ('fd' in entry && typeof entry.fd === 'number') return { kind: 'host', fd: entry.fd };
+  if (fd === 0 && isReadable(entry)) return { kind: 'source', source: entry };
+  if (fd === 0 || !('write' in entry)) {
     throw new TypeError(`stdio[${fd}] is a stream of the other direction, or none`);
   }
-
-  /** Programs share what they write to: it is the caller's to end. */
-  #feed(target: Writable): OpenFile {
-    const { stream, file } = this.#outputPipe();
-    const stop = (): void => {
-      stream.destroy();
-    };
-    target.once('close', stop);
-    stream.once('close', () => target.off('close', stop));
-    stream.pipe(target, { end: false });
-    this.feeds.push(stream);
-    return file;
-  }
+  targets.set(fd, entry);
+  return { kind: 'pipe' };
 }
 
 function isReadable(stream: Readable | Writable): stream is Readable {
   return Symbol.asyncIterator in stream;
 }
 
-function openHost(fd: number): OpenFile {
-  try {
-    return openHostStdio(fd);
-  } catch (error) {
-    throw new StartError((error as Error).message, 'EBADF');
-  }
-}
-
-function openNullDevice(): OpenFile {
-  const fd = openSync('/dev/null', 'r+');
-  try {
-    return openHostStdio(fd);
-  } finally {
-    closeSync(fd);
-  }
+/** Programs share what they write to: it is the caller's to end. */
+export function feed(stream: Readable, target: Writable): void {
+  const stop = (): void => {
+    stream.destroy();
+  };
+  target.once('close', stop);
+  stream.once('close', () => target.off('close', stop));
+  stream.pipe(target, { end: false });
 }
