@@ -15,6 +15,8 @@ import {
 import { signalName } from '../../src/sandbox/program.js';
 import { describeKvm } from '../kvm.js';
 
+const MEMORY = { memory: 256 * 1024 ** 2 };
+
 it('names signals as child_process does', () => {
   expect([1, 6, 9, 11, 29, 31].map(signalName)).toEqual([
     'SIGHUP',
@@ -60,18 +62,23 @@ describeKvm('run', () => {
   });
 });
 
-describeKvm('a sandbox', () => {
+describeKvm('a sandbox on a platform made before', () => {
   let platform: Platform;
-  let sandbox: Sandbox;
-
   beforeAll(async () => {
-    platform = await createPlatform({ memory: 256 * 1024 ** 2 });
-    sandbox = await Sandbox.create({ platform });
+    platform = await createPlatform(MEMORY);
   });
-  afterAll(async () => {
-    await sandbox.dispose();
-    platform.dispose();
+  afterAll(() => platform.dispose());
+  describeSandbox(() => Sandbox.create({ platform }));
+});
+
+describeKvm('a sandbox', () => describeSandbox(() => Sandbox.create(MEMORY)));
+
+function describeSandbox(create: () => Promise<Sandbox>): void {
+  let sandbox: Sandbox;
+  beforeAll(async () => {
+    sandbox = await create();
   });
+  afterAll(() => sandbox.dispose());
 
   it('runs one program after another, which see each other’s files', async () => {
     const write = await runIn(sandbox, '/bin/sh', ['-c', 'echo kept > /tmp/kept']);
@@ -122,7 +129,7 @@ describeKvm('a sandbox', () => {
     expect(await program.ended).toEqual({ exitCode: null, signal: 'SIGTERM', signalNumber: 15 });
     program.kill('SIGTERM');
   });
-});
+}
 
 describeKvm('disposal', () => {
   it('ends what runs, and is safe twice', async () => {

@@ -178,10 +178,10 @@ const scenarios: Readonly<Record<string, (spawn: Spawn) => Promise<unknown>>> = 
   },
 };
 
-function describeSpawn(platform: 'kvm' | 'ptrace'): void {
+function describeSpawn(platform: 'kvm' | 'ptrace', thread: 'worker' | 'caller'): void {
   let sandbox: Sandbox;
   beforeAll(async () => {
-    sandbox = await Sandbox.create({ platform, memory: 256 * 1024 ** 2 });
+    sandbox = await Sandbox.create({ platform, thread, memory: 256 * 1024 ** 2 });
   });
   afterAll(() => sandbox.dispose());
   const inside: Spawn = (command, args, options) => sandbox.spawn(command, args, options);
@@ -217,7 +217,7 @@ function describeSpawn(platform: 'kvm' | 'ptrace'): void {
   });
 
   it('closes the streams of what runs when the sandbox is disposed of', async () => {
-    const other = await Sandbox.create({ platform, memory: 128 * 1024 ** 2 });
+    const other = await Sandbox.create({ platform, thread, memory: 128 * 1024 ** 2 });
     const child = other.spawn('/bin/sleep', ['1000']);
     await once(child, 'spawn');
     const closed = once(child, 'close');
@@ -238,5 +238,6 @@ function describeSpawn(platform: 'kvm' | 'ptrace'): void {
   });
 }
 
-describeKvm('spawn [kvm]', () => describeSpawn('kvm'));
-describe('spawn [ptrace]', () => describeSpawn('ptrace'));
+describeKvm('spawn [kvm]', () => describeSpawn('kvm', 'worker'));
+describeKvm('spawn on the thread of the caller [kvm]', () => describeSpawn('kvm', 'caller'));
+describe('spawn [ptrace]', () => describeSpawn('ptrace', 'worker'));

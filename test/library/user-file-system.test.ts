@@ -93,7 +93,7 @@ with open('/mnt/text') as f:
     print(m[:5])
 "`;
 
-function describeFiles(platform: 'kvm' | 'ptrace'): void {
+function describeFiles(platform: 'kvm' | 'ptrace', thread: 'worker' | 'caller'): void {
   let folder: string;
   const tree = new Map<string, Uint8Array | { readonly link: string } | 'directory'>([
     ['/text', Buffer.from('a text\n')],
@@ -112,7 +112,8 @@ function describeFiles(platform: 'kvm' | 'ptrace'): void {
     command: string,
     args: readonly string[],
     options: SandboxOptions & RunOptions,
-  ): Promise<RunResult> => run(command, args, { platform, memory: 256 * 1024 ** 2, ...options });
+  ): Promise<RunResult> =>
+    run(command, args, { platform, thread, memory: 256 * 1024 ** 2, ...options });
   const shell = (
     script: string,
     files: UserFileSystem,
@@ -260,7 +261,7 @@ function describeFiles(platform: 'kvm' | 'ptrace'): void {
 
   it('lets a program be killed that waits for an answer that never comes', async () => {
     const files = { stat: () => new Promise<never>(() => undefined), readdir: none, read: none };
-    const sandbox = await Sandbox.create({ platform, mounts: { '/mnt': files } });
+    const sandbox = await Sandbox.create({ platform, thread, mounts: { '/mnt': files } });
     const first = await sandbox.start('/bin/cat', ['/mnt/a']);
     const second = await sandbox.start('/bin/cat', ['/mnt/a']);
     await delay(50);
@@ -271,5 +272,8 @@ function describeFiles(platform: 'kvm' | 'ptrace'): void {
   });
 }
 
-describeKvm('a file system of the user’s [kvm]', () => describeFiles('kvm'));
-describe('a file system of the user’s [ptrace]', () => describeFiles('ptrace'));
+describeKvm('a file system of the user’s [kvm]', () => describeFiles('kvm', 'worker'));
+describeKvm('a file system on the thread of the caller [kvm]', () =>
+  describeFiles('kvm', 'caller'),
+);
+describe('a file system of the user’s [ptrace]', () => describeFiles('ptrace', 'worker'));
