@@ -35,6 +35,7 @@ const RECIPES = {
   events: { sources: ['events.c'], flags: ['-O1', '-pthread', ...STATIC] },
   exit_code: bare('exit_code'),
   foreign_calls: bare('foreign_calls'),
+  futex_calls: { sources: ['futex_calls.c'], flags: ['-O1', '-pthread', ...STATIC] },
   getpid_loop: bare('getpid_loop'),
   give_back: bare('give_back'),
   hostile: { sources: ['hostile.c'], flags: ['-O1', '-pthread', ...STATIC] },

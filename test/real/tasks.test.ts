@@ -20,6 +20,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('task_edges')]);
   });
 
+  it('words that threads wait for: each operation, and what it refuses', async () => {
+    await expectSameAsNative([guest('futex_calls')]);
+  });
+
   it('state of one thread or process: names, locks, queues, barriers', async () => {
     await expectSameAsNative([guest('task_state'), 'one', 'two']);
   });

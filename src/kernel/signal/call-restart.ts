@@ -27,6 +27,8 @@ const RESTARTABLE: ReadonlySet<number> = new Set([
   295, // preadv
   296, // pwritev
   318, // getrandom
+  437, // openat2
+  449, // futex_waitv
 ]);
 
 /** Whether SA_RESTART applies to the call. */

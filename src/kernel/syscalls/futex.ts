@@ -7,7 +7,7 @@ import { futexQueue, readFutexWord, updateFutexWord } from '../task/futex-word.j
 import type { Task } from '../task/task.js';
 import { ClockId, toMilliseconds } from '../time/clock.js';
 import { millisecondsUntil, readTimespec } from '../time/timespec.js';
-import { lockPi, unlockPi } from './futex-lock.js';
+import { type FutexWord, lockPi, requeueToLock, unlockPi, waitForRequeue } from './futex-lock.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 const FUTEX_WAIT = 0;
@@ -20,35 +20,46 @@ const FUTEX_UNLOCK_PI = 7;
 const FUTEX_TRYLOCK_PI = 8;
 const FUTEX_WAIT_BITSET = 9;
 const FUTEX_WAKE_BITSET = 10;
+const FUTEX_WAIT_REQUEUE_PI = 11;
+const FUTEX_CMP_REQUEUE_PI = 12;
 const FUTEX_LOCK_PI2 = 13;
 const FUTEX_PRIVATE_FLAG = 128;
 const FUTEX_CLOCK_REALTIME = 256;
 const ANY = 0xffffffff;
 /** Commands that know of the clock flag. */
-const CLOCKED: ReadonlySet<number> = new Set([FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI2]);
+const CLOCKED: ReadonlySet<number> = new Set([
+  FUTEX_WAIT,
+  FUTEX_WAIT_BITSET,
+  FUTEX_WAIT_REQUEUE_PI,
+  FUTEX_LOCK_PI2,
+]);
+/** Commands whose fourth argument is a timeout. */
+const TIMED: ReadonlySet<number> = new Set([
+  FUTEX_WAIT,
+  FUTEX_LOCK_PI,
+  FUTEX_LOCK_PI2,
+  FUTEX_WAIT_BITSET,
+  FUTEX_WAIT_REQUEUE_PI,
+]);
 
 function sysFutex(task: Task, args: Registers): SyscallResult {
   const address = args.argument(0);
   const operation = args.argumentUint(1);
   const command = operation & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
   const realtime = (operation & FUTEX_CLOCK_REALTIME) !== 0;
+  const timeout = TIMED.has(command) ? timeoutOf(task, args.argument(3), command, realtime) : 0;
+  if (timeout < 0) return timeout;
   if (realtime && !CLOCKED.has(command)) return -Errno.ENOSYS;
   if (address % 4 !== 0) return -Errno.EINVAL;
   if (address >= task.mm.layout.top) return -Errno.EFAULT;
   const isPrivate = (operation & FUTEX_PRIVATE_FLAG) !== 0;
   const queue = futexQueue(task.mm, address, isPrivate);
   const value = args.argumentUint(2);
-  const clock = realtime ? ClockId.Realtime : ClockId.Monotonic;
   switch (command) {
     case FUTEX_WAIT:
-      return wait(task, { address, isPrivate, value, bitset: ANY }, args.argument(3), undefined);
+      return wait(task, { address, isPrivate, value, bitset: ANY }, timeout);
     case FUTEX_WAIT_BITSET:
-      return wait(
-        task,
-        { address, isPrivate, value, bitset: args.argumentUint(5) },
-        args.argument(3),
-        clock,
-      );
+      return wait(task, { address, isPrivate, value, bitset: args.argumentUint(5) }, timeout);
     case FUTEX_WAKE:
       return queue.wake(atLeastOne(value), ANY);
     case FUTEX_WAKE_BITSET: {
@@ -66,10 +77,13 @@ function sysFutex(task: Task, args: Registers): SyscallResult {
         ? requeue(task, args, queue, isPrivate)
         : -Errno.EAGAIN;
     }
+    case FUTEX_WAIT_REQUEUE_PI:
+      return waitRequeuePi(task, args, queue, isPrivate, timeout);
+    case FUTEX_CMP_REQUEUE_PI:
+      return cmpRequeuePi(task, args, queue, isPrivate);
     case FUTEX_LOCK_PI:
-      return lockPi(task, queue, address, readTimeout(task, args.argument(3), ClockId.Realtime));
     case FUTEX_LOCK_PI2:
-      return lockPi(task, queue, address, readTimeout(task, args.argument(3), clock));
+      return lockPi(task, queue, address, timeout);
     case FUTEX_TRYLOCK_PI:
       return lockPi(task, queue, address, undefined);
     case FUTEX_UNLOCK_PI:
@@ -89,8 +103,48 @@ function requeue(task: Task, args: Registers, queue: FutexQueue, isPrivate: bool
   const most = args.argumentInt(3);
   const target = args.argument(4);
   if (most < 0 || count < 0 || target % 4 !== 0) return -Errno.EINVAL;
-  const woken = queue.wake(count, ANY);
-  return woken + queue.requeue(futexQueue(task.mm, target, isPrivate), most);
+  if (target >= task.mm.layout.top) return -Errno.EFAULT;
+  return queue.requeue(futexQueue(task.mm, target, isPrivate), count, most);
+}
+
+/** The lock that the fifth argument points to, which is another word than `queue`'s. */
+function lockArgument(
+  task: Task,
+  args: Registers,
+  queue: FutexQueue,
+  isPrivate: boolean,
+): FutexWord | number {
+  const address = args.argument(4);
+  if (address === args.argument(0) || address % 4 !== 0) return -Errno.EINVAL;
+  if (address >= task.mm.layout.top) return -Errno.EFAULT;
+  const lock = futexQueue(task.mm, address, isPrivate);
+  return lock.isSameWord(queue) ? -Errno.EINVAL : { address, queue: lock };
+}
+
+function waitRequeuePi(
+  task: Task,
+  args: Registers,
+  queue: FutexQueue,
+  isPrivate: boolean,
+  timeout: number,
+): SyscallResult {
+  const lock = lockArgument(task, args, queue, isPrivate);
+  if (typeof lock === 'number') return lock;
+  const current = readFutexWord(task.mm, args.argument(0));
+  if (current === undefined) return -Errno.EFAULT;
+  if (current !== args.argumentUint(2)) return -Errno.EAGAIN;
+  return waitForRequeue(task, queue, lock, timeout);
+}
+
+function cmpRequeuePi(task: Task, args: Registers, queue: FutexQueue, isPrivate: boolean): number {
+  const [count, most] = [args.argumentInt(2), args.argumentInt(3)];
+  if (count !== 1 || most < 0) return -Errno.EINVAL;
+  const lock = lockArgument(task, args, queue, isPrivate);
+  if (typeof lock === 'number') return lock;
+  const current = readFutexWord(task.mm, args.argument(0));
+  if (current === undefined) return -Errno.EFAULT;
+  if (current !== args.argumentUint(5)) return -Errno.EAGAIN;
+  return requeueToLock(task, queue, lock, most);
 }
 
 /** Operations and comparisons of FUTEX_WAKE_OP, by their numbers. */
@@ -122,13 +176,17 @@ function wakeOp(task: Task, args: Registers, queue: FutexQueue, isPrivate: boole
   const argument = (code & SHIFT_ARGUMENT) !== 0 ? 1 << (operand & 31) : operand;
   const operation = OPERATIONS[code & 7];
   const comparison = COMPARISONS[(encoded >>> 24) & 0xf];
-  if (operation === undefined || comparison === undefined) return -Errno.ENOSYS;
+  if (operation === undefined) return -Errno.ENOSYS;
   const before = updateFutexWord(task.mm, second, (value) => operation(value | 0, argument));
   if (before < 0) return before;
+  // The word has changed by then, on Linux too.
+  if (comparison === undefined) return -Errno.ENOSYS;
   const woken = queue.wake(atLeastOne(args.argumentInt(2)), ANY);
+  if (woken < 0) return woken;
   if (!comparison(before | 0, (encoded << 20) >> 20)) return woken;
   const other = futexQueue(task.mm, second, isPrivate);
-  return woken + other.wake(atLeastOne(args.argumentInt(3)), ANY);
+  const more = other.wake(atLeastOne(args.argumentInt(3)), ANY);
+  return more < 0 ? more : woken + more;
 }
 
 /** A word, and what it must be for a thread to wait. */
@@ -139,16 +197,9 @@ interface Expectation {
   readonly bitset: number;
 }
 
-/** With a clock the timeout is a point in time, without one a duration. */
-function wait(
-  task: Task,
-  expected: Expectation,
-  timeoutAt: number,
-  clock: number | undefined,
-): SyscallResult {
+function wait(task: Task, expected: Expectation, timeout: number): SyscallResult {
   if (expected.bitset === 0) return -Errno.EINVAL;
-  const timeout = readTimeout(task, timeoutAt, clock);
-  return timeout < 0 ? timeout : waitUntil(task, expected, performance.now() + timeout);
+  return waitUntil(task, expected, performance.now() + timeout);
 }
 
 function waitUntil(task: Task, expected: Expectation, due: number): SyscallResult {
@@ -165,12 +216,14 @@ function waitUntil(task: Task, expected: Expectation, due: number): SyscallResul
   });
 }
 
-/** Milliseconds from now, `Infinity` for no timeout, or -errno. */
-function readTimeout(task: Task, address: number, clock: number | undefined): number {
+/** Milliseconds from now, `Infinity` for no timeout, or -errno. FUTEX_WAIT takes a duration, others a point in time. */
+function timeoutOf(task: Task, address: number, command: number, realtime: boolean): number {
   if (address === 0) return Infinity;
   const time = readTimespec(task.mm, address);
   if (typeof time === 'number') return time;
-  return clock === undefined ? toMilliseconds(time) : Math.max(millisecondsUntil(clock, time), 0);
+  if (command === FUTEX_WAIT) return toMilliseconds(time);
+  const clock = realtime || command === FUTEX_LOCK_PI ? ClockId.Realtime : ClockId.Monotonic;
+  return Math.max(millisecondsUntil(clock, time), 0);
 }
 
 /** sizeof(struct robust_list_head) */
@@ -207,7 +260,7 @@ export const rows: readonly SyscallRow[] = [
       'futex-last',
     ],
     support: 'partial',
-    missing: 'FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI; priorities',
+    missing: 'priorities',
   },
   {
     number: 273,

@@ -4,6 +4,7 @@ import { rows as cloneRows } from './clone.js';
 import { rows as execRows } from './exec.js';
 import { fileRows } from './file-families.js';
 import { rows as futexRows } from './futex.js';
+import { rows as futexVectorRows } from './futex-vector.js';
 import { rows as identityRows } from './identity.js';
 import { rows as memoryRows } from './memory.js';
 import { rows as messageQueueRows } from './message-queues.js';
@@ -30,6 +31,7 @@ export const rows: readonly SyscallRow[] = [
   ...execRows,
   ...fileRows,
   ...futexRows,
+  ...futexVectorRows,
   ...identityRows,
   ...memoryRows,
   ...messageQueueRows,

@@ -5,8 +5,6 @@ import { updateFutexWord } from './futex-word.js';
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS } from './robust-list.js';
 import type { Task } from './task.js';
 
-const ANY = 0xffffffff;
-
 /** A word as somebody who waits for it sees it. */
 export interface FutexPlace {
   readonly mm: MemoryManager;
@@ -21,13 +19,14 @@ export function handOver(
   mark: number,
 ): number {
   const next = queue.firstTid;
-  const others = queue.length > 1 ? FUTEX_WAITERS : 0;
-  const before = updateFutexWord(mm, address, () => (next === 0 ? mark : next | others | mark));
+  // As if others waited still: the new owner is to come to the kernel when it leaves.
+  const owned = next | FUTEX_WAITERS | mark;
+  const before = updateFutexWord(mm, address, () => (next === 0 ? mark : owned));
   if (before < 0) return before;
   from.contended.delete(queue);
   if (next === 0) return 0;
-  if (others !== 0) from.kernel.tasks.get(next)?.contended.set(queue, { mm, address });
-  queue.wake(1, ANY);
+  if (queue.length > 1) from.kernel.tasks.get(next)?.contended.set(queue, { mm, address });
+  queue.wakeFirst();
   return 0;
 }
 

@@ -16,14 +16,26 @@ export interface FutexWait {
 export async function waitInQueue(task: Task, queue: FutexQueue, wait: FutexWait): Promise<number> {
   const { woken, cancel, wasWoken } = queue.wait(wait.bitset, wait.owner);
   if (wait.timeout === Infinity) return task.block(woken, cancel);
+  const result = await blockFor(task, wait.timeout, woken, cancel);
+  return wasWoken() ? 0 : result;
+}
+
+/** As `Task.block`, with an end: -ETIMEDOUT. */
+export async function blockFor(
+  task: Task,
+  timeout: number,
+  woken: Promise<number>,
+  cancel: () => void,
+): Promise<number> {
+  if (timeout === Infinity) return task.block(woken, cancel);
   let stop = (): void => undefined;
   const late = new Promise<number>((resolve) => {
-    stop = after(wait.timeout, () => {
+    stop = after(timeout, () => {
       cancel();
       resolve(-Errno.ETIMEDOUT);
     });
   });
   const result = await task.block(Promise.race([woken, late]), cancel);
   stop();
-  return wasWoken() ? 0 : result;
+  return result;
 }

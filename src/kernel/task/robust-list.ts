@@ -48,8 +48,9 @@ function releaseLock(task: Task, entry: number, offset: number): void {
   task.contended.delete(queue);
   if ((entry & PI_BIT) !== 0 && queue.firstTid !== 0) {
     const next = queue.firstTid;
-    const others = queue.length > 1 ? FUTEX_WAITERS : 0;
-    updateFutexWord(task.mm, address, () => next | others | FUTEX_OWNER_DIED);
+    updateFutexWord(task.mm, address, () => next | FUTEX_WAITERS | FUTEX_OWNER_DIED);
+    queue.wakeFirst();
+    return;
   }
   if ((before & FUTEX_WAITERS) !== 0) queue.wake(1, ANY);
 }
