@@ -22,6 +22,9 @@ const BARS: readonly Bar[] = [
   { row: 'gcc.kvm-exitless', beside: 'gcc.ptrace', atMost: 0.5 },
   { row: 'start.sandbox.kvm', atMost: 3 },
   { row: 'memory.sandbox.kvm', atMost: 3 },
+  { row: 'timer.kvm-exitless', atMost: 5 },
+  { row: 'timer.kvm', atMost: 5 },
+  { row: 'timer.ptrace', atMost: 5 },
 ];
 
 export interface Verdict extends Bar {

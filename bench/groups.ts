@@ -3,6 +3,7 @@ import { count, type Effort } from './effort.js';
 import { memoryRows } from './kvm-memory.js';
 import { kvmRaw, kvmRawExitless, ptraceRows, seccompRows } from './raw/raw-rows.js';
 import { sandboxGroups } from './sandboxes.js';
+import { timerGroup } from './timers.js';
 import type { Group } from './sampler.js';
 import { exitlessRows, kvmSwitchRows, ptraceSwitchRows } from './switch.js';
 import { workloadGroups } from './workloads/workload-rows.js';
@@ -38,6 +39,7 @@ export const groupsOf = (effort: Effort): readonly Group[] => [
   ...tripGroups(effort),
   ...workloadGroups(effort),
   ...sandboxGroups(effort),
+  timerGroup(effort),
   {
     name: 'address spaces on KVM',
     rounds: count(effort, 20, 1),
