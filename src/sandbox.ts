@@ -6,7 +6,8 @@ import type { SandboxHost } from './sandbox/sandbox-host.js';
 import { SandboxProcess } from './sandbox/sandbox-process.js';
 import { descriptorsOf } from './sandbox/standard-streams.js';
 import { planStdio } from './sandbox/stdio.js';
-import { createHost } from './sandbox/create-host.js';
+
+const THREADS: readonly unknown[] = ['worker', 'own', 'caller'];
 
 export class Sandbox implements AsyncDisposable {
   readonly #host: SandboxHost;
@@ -61,4 +62,26 @@ export class Sandbox implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
+}
+
+/** What is not used is not loaded: the kernel, where the sandbox is on a worker. */
+async function createHost(options: SandboxOptions): Promise<SandboxHost> {
+  const { thread = usualThread(options), onSyscall, ...rest } = options;
+  if (!THREADS.includes(thread)) {
+    throw new TypeError(`thread is 'worker', 'own' or 'caller', not ${JSON.stringify(thread)}`);
+  }
+  if (thread !== 'caller') {
+    const { RemoteSandbox } = await import('./worker/remote-sandbox.js');
+    return RemoteSandbox.create({ ...options, thread });
+  }
+  if (onSyscall instanceof URL) {
+    throw new TypeError("onSyscall: with thread 'caller' it is functions, not the URL of a module");
+  }
+  const { LocalSandbox } = await import('./sandbox/local-sandbox.js');
+  return LocalSandbox.create({ ...rest, ...(onSyscall === undefined ? {} : { onSyscall }) });
+}
+
+function usualThread({ platform, onSyscall }: SandboxOptions): 'worker' | 'caller' {
+  const hasFunctions = onSyscall !== undefined && !(onSyscall instanceof URL);
+  return typeof platform === 'object' || hasFunctions ? 'caller' : 'worker';
 }
