@@ -50,6 +50,7 @@ const RECIPES = {
   memory_moves: { sources: ['memory_moves.c'], flags: ['-O1', ...STATIC] },
   memory_model: bare('memory_model'),
   native_fault: { sources: ['native_fault.c'], flags: ['-O1', '-mno-red-zone'] },
+  open_how: { sources: ['open_how.c'], flags: ['-O1', ...STATIC] },
   out_of_memory: { sources: ['out_of_memory.c'], flags: ['-O1', ...STATIC] },
   processes: { sources: ['processes.c'], flags: ['-O1', ...STATIC] },
   net_client: { sources: ['net_client.c'], flags: ['-O1', ...STATIC] },

@@ -63,6 +63,10 @@ describePlatforms('guest programs', (platform) => {
     await expectSameAsNative([guest(name)]);
   });
 
+  it('openat2: where a path may lead, and what is wrong with the arguments', async () => {
+    await expectSameAsNative([guest('open_how')]);
+  });
+
   it('CPUID says the same vendor', async () => {
     const vendor = (text: Buffer): string => text.toString('latin1').slice(0, 12);
     const guestOutcome = await runGuest([guest('cpuid')]);

@@ -26,6 +26,16 @@ export const O = {
   TMPFILE: 0o20000000,
 } as const;
 
+/** Where a path must not lead, openat2(2). */
+export const Resolve = {
+  NO_XDEV: 0x01,
+  NO_MAGICLINKS: 0x02,
+  NO_SYMLINKS: 0x04,
+  BENEATH: 0x08,
+  IN_ROOT: 0x10,
+  CACHED: 0x20,
+} as const;
+
 /** What F_SETFL may change. */
 export const SETTABLE_FLAGS = O.APPEND | O.NONBLOCK | O.ASYNC | O.DIRECT | O.NOATIME;
 

@@ -14,7 +14,7 @@ import type { OpenFile } from './open-file.js';
 import { mayAccess } from './permission.js';
 import { PENDING } from './user/answers.js';
 
-/** How to treat the last component. */
+/** How to treat the last component, and where not to go: the RESOLVE_ flags of openat2(2). */
 export const Walk = {
   /** Follow it where it is a symbolic link. */
   Follow: 1,
@@ -22,10 +22,21 @@ export const Walk = {
   Parent: 2,
   /** A trailing slash does not make a link in the last place be followed: the calls that remove names. */
   KeepSlashedLink: 4,
+  /** No symbolic link is followed, in whatever place. */
+  NoLinks: 8,
+  NoMagicLinks: 16,
+  /** No way leads into another mount, or out of one. */
+  OneMount: 32,
+  /** No way leads out of the directory where it starts. */
+  Beneath: 64,
+  /** The directory where it starts is its root. */
+  StartIsRoot: 128,
 } as const;
 
 /** What the last component was. */
 export type LastKind = 'name' | 'dot' | 'dotdot' | 'root' | 'magic';
+
+const SCOPED = Walk.Beneath | Walk.StartIsRoot;
 
 /** Cached entries at which unused ones are forgotten. */
 const CACHE_LIMIT = 65536;
@@ -54,7 +65,7 @@ export class PathWalk {
   /** 0, or -errno. */
   run(caller: Caller, root: Location, start: Location, path: string, flags: number): number {
     lookupEpoch.current++;
-    this.#root = root;
+    this.#root = flags & SCOPED ? start : root;
     this.#caller = caller;
     this.#flags = flags;
     this.#links = 0;
@@ -68,7 +79,10 @@ export class PathWalk {
     if (path.length >= PATH_MAX) {
       return -Errno.ENAMETOOLONG;
     }
-    this.#enter(path.startsWith('/') ? root : start);
+    if (flags & Walk.Beneath && path.startsWith('/')) {
+      return -Errno.EXDEV;
+    }
+    this.#enter(path.startsWith('/') ? this.#root : start);
     return this.#walk(path);
   }
 
@@ -150,8 +164,7 @@ export class PathWalk {
     }
     if (name === '..') {
       this.lastKind = 'dotdot';
-      this.#up();
-      return 0;
+      return this.#up();
     }
     if (name.length > NAME_MAX) {
       return -Errno.ENAMETOOLONG;
@@ -164,13 +177,17 @@ export class PathWalk {
     return this.#down(directory, name, isLast, slashed);
   }
 
-  #up(): void {
+  #up(): number {
     const here = this.location;
     if (here.mount === this.#root.mount && here.dentry === this.#root.dentry) {
-      return;
+      return this.#flags & Walk.Beneath ? -Errno.EXDEV : 0;
     }
-    this.#enter(parentLocation(here));
-    this.#crossMounts();
+    const above = parentLocation(here);
+    if (this.#flags & Walk.OneMount && above.mount !== here.mount) {
+      return -Errno.EXDEV;
+    }
+    this.#enter(above);
+    return this.#crossMounts();
   }
 
   #down(directory: Dentry, name: string, isLast: boolean, slashed: boolean): number | string {
@@ -189,21 +206,24 @@ export class PathWalk {
       }
     }
     this.dentry = child;
-    this.#crossMounts();
-    return 0;
+    return this.#crossMounts();
   }
 
-  #crossMounts(): void {
+  #crossMounts(): number {
     let mount = this.dentry?.mount;
+    if (mount !== undefined && this.#flags & Walk.OneMount) {
+      return -Errno.EXDEV;
+    }
     while (mount !== undefined) {
       this.mount = mount;
       this.dentry = mount.root;
       mount = mount.root.mount;
     }
+    return 0;
   }
 
   #follow(link: Inode, isLast: boolean): number | string {
-    if (++this.#links > MAX_SYMLINKS) {
+    if (++this.#links > MAX_SYMLINKS || this.#flags & Walk.NoLinks) {
       return -Errno.ELOOP;
     }
     const magic = link.followMagic(this.#caller);
@@ -215,6 +235,10 @@ export class PathWalk {
       return -Errno.ENOENT;
     }
     if (typeof target === 'string' && target.startsWith('/')) {
+      const leaves = this.#flags & Walk.OneMount && this.mount !== this.#root.mount;
+      if (leaves || this.#flags & Walk.Beneath) {
+        return -Errno.EXDEV;
+      }
       this.#enter(this.#root);
       this.lastKind = 'root';
     }
@@ -224,6 +248,13 @@ export class PathWalk {
   #jump(magic: NonNullable<ReturnType<Inode['followMagic']>>, isLast: boolean): number {
     if (typeof magic === 'number') {
       return magic;
+    }
+    if (this.#flags & Walk.NoMagicLinks) {
+      return -Errno.ELOOP;
+    }
+    const mount = 'location' in magic ? magic.location.mount : undefined;
+    if (this.#flags & SCOPED || (this.#flags & Walk.OneMount && mount !== this.mount)) {
+      return -Errno.EXDEV;
     }
     this.lastKind = 'magic';
     this.parent = undefined;

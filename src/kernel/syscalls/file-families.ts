@@ -9,6 +9,7 @@ import { rows as ioRows } from './file-io.js';
 import { rows as ioctlRows } from './file-ioctl.js';
 import { rows as lockRows } from './file-locks.js';
 import { rows as openRows } from './file-open.js';
+import { rows as openHowRows } from './open-how.js';
 import { rows as sizeRows } from './file-size.js';
 import { rows as xattrRows } from './file-xattr.js';
 import { rows as attributeRows } from './path-attributes.js';
@@ -28,6 +29,7 @@ import { rows as statRows } from './stat.js';
 export const fileRows: readonly SyscallRow[] = [
   ...ioRows,
   ...openRows,
+  ...openHowRows,
   ...descriptorRows,
   ...lockRows,
   ...sizeRows,

@@ -1,4 +1,4 @@
-/** Opening files: open(2), openat(2), creat(2), openat2(2). */
+/** Opening files: open(2), openat(2), creat(2). */
 import type { Registers } from '../../platform/registers.js';
 import { Errno } from '../abi/errno.js';
 import { AccessMode, AT_FDCWD, O } from '../abi/fcntl.js';
@@ -15,14 +15,11 @@ import type { Task } from '../task/task.js';
 import { giveDescriptor } from './file-descriptor-argument.js';
 import { isStale, readPath, scratchRecord, walkPath } from './path-argument.js';
 import { makeNameless, makeNode } from './path-create.js';
-import { readUnsigned } from './file-transfer.js';
 import { waitForFile } from './file-wait.js';
 import type { SyscallResult, SyscallRow } from './row.js';
 
 const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 const PERMISSIONS = 0o7777;
-/** Size of struct open_how. */
-const OPEN_HOW_SIZE = 24;
 
 function walkFlags(flags: number): number {
   const exclusive = O.CREAT | O.EXCL;
@@ -37,9 +34,10 @@ function openFile(
   path: string,
   flags: number,
   mode: number,
+  scope: number,
 ): OpenFile | number {
   for (let attempt = 0; ; attempt++) {
-    const walk = walkPath(task, dirfd, path, walkFlags(flags));
+    const walk = walkPath(task, dirfd, path, walkFlags(flags) | scope);
     if (typeof walk === 'number') {
       return walk;
     }
@@ -200,12 +198,14 @@ function wantedAccess(flags: number): number {
   return read | write;
 }
 
-function openPath(
+/** `scope`: flags of `Walk` that say where the path must not lead. */
+export function openPath(
   task: Task,
   dirfd: number,
   address: number,
   wanted: number,
   mode: number,
+  scope = 0,
 ): SyscallResult {
   const flags = wanted & O.PATH ? wanted & PATH_FLAGS : wanted;
   const path = readPath(task, address);
@@ -215,7 +215,7 @@ function openPath(
   if (flags & O.CREAT && flags & O.DIRECTORY) {
     return -Errno.EINVAL;
   }
-  const file = openFile(task, dirfd, path, flags, mode);
+  const file = openFile(task, dirfd, path, flags, mode, scope);
   if (typeof file === 'number') {
     return file;
   }
@@ -259,32 +259,6 @@ function sysCreat(task: Task, args: Registers): SyscallResult {
   return openPath(task, AT_FDCWD, args.argument(0), flags, args.argumentUint(1));
 }
 
-/** Without RESOLVE_ flags the same as openat; those are for callers who can fall back. */
-function sysOpenat2(task: Task, args: Registers): SyscallResult {
-  const size = args.argument(3);
-  if (size < OPEN_HOW_SIZE) {
-    return -Errno.EINVAL;
-  }
-  if (size > OPEN_HOW_SIZE) {
-    return -Errno.E2BIG;
-  }
-  const how = Buffer.alloc(OPEN_HOW_SIZE);
-  if (task.mm.copyIn(args.argument(2), how) < how.length) {
-    return -Errno.EFAULT;
-  }
-  const [flags, mode, resolve] = [0, 8, 16].map((at) => readUnsigned(how, at));
-  if (flags === undefined || mode === undefined || flags > 0x7fffffff || mode > PERMISSIONS) {
-    return -Errno.EINVAL;
-  }
-  if (resolve !== 0) {
-    return -Errno.EAGAIN;
-  }
-  if (mode !== 0 && (flags & O.CREAT) === 0) {
-    return -Errno.EINVAL;
-  }
-  return openPath(task, args.argumentInt(0), args.argument(1), flags, mode);
-}
-
 /** name_to_handle_at(2): file systems here give no handles. */
 function sysNameToHandle(): number {
   return -Errno.EOPNOTSUPP;
@@ -313,13 +287,5 @@ export const rows: readonly SyscallRow[] = [
     handler: sysOpenat,
     args: ['dirfd', 'path', 'open-flags', 'open-mode'],
     support: 'full',
-  },
-  {
-    number: 437,
-    name: 'openat2',
-    handler: sysOpenat2,
-    args: ['dirfd', 'path', 'pointer', 'size'],
-    support: 'partial',
-    missing: 'RESOLVE_ flags',
   },
 ];

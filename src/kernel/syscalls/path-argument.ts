@@ -4,7 +4,7 @@ import { AT_FDCWD, PATH_MAX } from '../abi/fcntl.js';
 import { StatRecord } from '../abi/stat.js';
 import type { Inode } from '../fs/inode.js';
 import type { Location } from '../fs/location.js';
-import type { PathWalk } from '../fs/path-walk.js';
+import { type PathWalk, Walk } from '../fs/path-walk.js';
 import type { Task } from '../task/task.js';
 
 /** For results that are used before anything else can run. */
@@ -35,7 +35,8 @@ export function walkPath(
   path: string,
   flags: number,
 ): PathWalk | number {
-  const start = startOf(task, dirfd, path);
+  // Where the start is the root an absolute path begins there too.
+  const start = startOf(task, dirfd, flags & Walk.StartIsRoot ? '' : path);
   if (typeof start === 'number') {
     return start;
   }
