@@ -16,8 +16,11 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const SECONDS = { 'this host': 240, 'kvm-amd': 400, 'kvm-intel': 1200 } as const;
 const VITEST = 'node_modules/vitest/vitest.mjs';
-/** A defect may hang a test: none takes two minutes without one. */
-const OPTIONS = ['--bail=1', '--retry=0', '--testTimeout=120000'];
+/**
+ * A defect may hang a test: none takes two minutes without one. One file after the other, or what fails is not told: the
+ * first failure ends the run.
+ */
+const OPTIONS = ['--bail=1', '--no-file-parallelism', '--retry=0', '--testTimeout=120000'];
 
 function runTests(tree: Tree, lane: Lane, tests: readonly string[]): Run {
   const seconds = SECONDS[lane];

@@ -318,14 +318,6 @@ const MAILBOX: readonly Mutant[] = [
     lane: 'this host',
     tests: ['kvm/mailbox'],
   },
-  {
-    name: 'an interrupt is lost while a call waits',
-    file: 'native/exchange.c',
-    text: '    if (atomic_load(&context->interrupted) && atomic_exchange(&context->interrupted, false))',
-    replacement: '    if (false)',
-    lane: 'this host',
-    tests: ['kvm/mailbox'],
-  },
 ];
 
 const PTRACE: readonly Mutant[] = [
