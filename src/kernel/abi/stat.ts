@@ -109,6 +109,14 @@ export class StatRecord {
     this.#view.setBigUint64(Statx.ino, value, true);
   }
 
+  /** The number's halves, to compare without a BigInt. */
+  get inodeLow(): number {
+    return this.#view.getUint32(Statx.ino, true);
+  }
+  get inodeHigh(): number {
+    return this.#view.getUint32(Statx.ino + 4, true);
+  }
+
   get size(): number {
     return this.#getLong(Statx.size);
   }
@@ -181,38 +189,46 @@ export class StatRecord {
   /** The same object: device, inode number and type. */
   sameObject(other: StatRecord): boolean {
     return (
-      this.#view.getUint32(Statx.ino, true) === other.#view.getUint32(Statx.ino, true) &&
-      this.#view.getUint32(Statx.ino + 4, true) === other.#view.getUint32(Statx.ino + 4, true) &&
+      this.inodeLow === other.inodeLow &&
+      this.inodeHigh === other.inodeHigh &&
       this.device === other.device &&
       (this.mode & Mode.S_IFMT) === (other.mode & Mode.S_IFMT)
     );
   }
 
-  /** Writes struct stat into the first 144 bytes of `out`. */
-  encodeStat(out: Uint8Array): void {
-    const view = new DataView(out.buffer, out.byteOffset, STAT_SIZE);
-    view.setUint32(0, this.device, true);
-    view.setUint32(4, 0, true);
-    out.set(this.bytes.subarray(Statx.ino, Statx.ino + 8), 8);
-    view.setUint32(16, this.nlink, true);
-    view.setUint32(20, 0, true);
-    view.setUint32(24, this.mode, true);
-    view.setUint32(28, this.uid, true);
-    view.setUint32(32, this.gid, true);
-    view.setUint32(36, 0, true);
-    view.setUint32(40, this.deviceOfNode, true);
-    view.setUint32(44, 0, true);
-    out.set(this.bytes.subarray(Statx.size, Statx.size + 8), 48);
-    view.setUint32(56, this.#view.getUint32(Statx.blksize, true), true);
-    view.setUint32(60, 0, true);
-    out.set(this.bytes.subarray(Statx.blocks, Statx.blocks + 8), 64);
-    for (const field of ['atime', 'mtime', 'ctime'] as const) {
-      const at = TIME_FIELDS[field];
-      out.set(this.bytes.subarray(Statx[field], Statx[field] + 8), at);
-      view.setUint32(at + 8, this.#view.getUint32(Statx[field] + 8, true), true);
-      view.setUint32(at + 12, 0, true);
-    }
-    out.fill(0, 120, STAT_SIZE);
+  /** Writes struct stat, of 144 bytes, to the beginning of `out`. */
+  encodeStat(out: DataView): void {
+    out.setUint32(0, this.device, true);
+    out.setUint32(4, 0, true);
+    this.#copyLong(Statx.ino, out, 8);
+    out.setUint32(16, this.nlink, true);
+    out.setUint32(20, 0, true);
+    out.setUint32(24, this.mode, true);
+    out.setUint32(28, this.uid, true);
+    out.setUint32(32, this.gid, true);
+    out.setUint32(36, 0, true);
+    out.setUint32(40, this.deviceOfNode, true);
+    out.setUint32(44, 0, true);
+    this.#copyLong(Statx.size, out, 48);
+    out.setUint32(56, this.#view.getUint32(Statx.blksize, true), true);
+    out.setUint32(60, 0, true);
+    this.#copyLong(Statx.blocks, out, 64);
+    this.#copyTime(Statx.atime, out, TIME_FIELDS.atime);
+    this.#copyTime(Statx.mtime, out, TIME_FIELDS.mtime);
+    this.#copyTime(Statx.ctime, out, TIME_FIELDS.ctime);
+    for (let at = 120; at < STAT_SIZE; at += 4) out.setUint32(at, 0, true);
+  }
+
+  #copyTime(from: number, out: DataView, to: number): void {
+    this.#copyLong(from, out, to);
+    out.setUint32(to + 8, this.#view.getUint32(from + 8, true), true);
+    out.setUint32(to + 12, 0, true);
+  }
+
+  /** All its bits, and no BigInt for them. */
+  #copyLong(from: number, out: DataView, to: number): void {
+    out.setUint32(to, this.#view.getUint32(from, true), true);
+    out.setUint32(to + 4, this.#view.getUint32(from + 4, true), true);
   }
 
   #getLong(at: number): number {

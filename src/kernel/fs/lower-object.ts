@@ -16,6 +16,8 @@ export class LowerObject {
   #own: StatRecord | undefined;
   #xattrs: LowerXattrs | undefined;
   readonly #inode: bigint;
+  readonly #inodeLow: number;
+  readonly #inodeHigh: number;
 
   constructor(
     readonly root: HostRoot,
@@ -27,6 +29,8 @@ export class LowerObject {
     this.uid = found.uid;
     this.gid = found.gid;
     this.#inode = found.inode;
+    this.#inodeLow = found.inodeLow;
+    this.#inodeHigh = found.inodeHigh;
   }
 
   get isChanged(): boolean {
@@ -68,7 +72,11 @@ export class LowerObject {
 
   /** `found` is this object, not another that took its name. */
   isSame(found: StatRecord): boolean {
-    return found.inode === this.#inode && (found.mode & Mode.S_IFMT) === (this.mode & Mode.S_IFMT);
+    return (
+      found.inodeLow === this.#inodeLow &&
+      found.inodeHigh === this.#inodeHigh &&
+      (found.mode & Mode.S_IFMT) === (this.mode & Mode.S_IFMT)
+    );
   }
 
   change(change: AttributeChange): number {

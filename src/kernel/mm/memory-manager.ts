@@ -4,6 +4,7 @@ import { PAGE_SIZE, pageRoundDown, pageRoundUp } from '../../platform/file-range
 import { Errno } from '../abi/errno.js';
 import { KernelMemory } from '../fs/kernel-memory.js';
 import type { GuestAddressSpace, GuestMemory } from '../guest.js';
+import { Scratch } from '../scratch.js';
 import type { Credentials } from '../task/credentials.js';
 import { FutexTable } from '../task/futex.js';
 import { Rlimit, type ResourceLimits } from '../task/resource-limits.js';
@@ -55,6 +56,7 @@ export interface ProgramLayout {
 }
 
 const STRING_CHUNK = 256;
+const scratch = new Scratch(PAGE_SIZE);
 /** A stack grows by more than the page touched, so that the next pages come with it. */
 const STACK_STEP = 64 * 1024;
 /** Bytes of the host's that the records of a mapping and of a run of pages take. */
@@ -99,7 +101,6 @@ export class MemoryManager {
   barriers = 0;
   /** A fork copies this memory, and lets others have turns meanwhile: no mapping may change until it is done. */
   copying: Promise<void> | undefined;
-  readonly #scratch = Buffer.alloc(PAGE_SIZE);
   #users = 1;
   readonly #kernelMemory: KernelMemory;
   /** Bytes of records that the kernel's memory has been asked for. */
@@ -195,9 +196,9 @@ export class MemoryManager {
     for (let at = address; ;) {
       const room = PAGE_SIZE - (at % PAGE_SIZE);
       const wanted = Math.min(room, text === '' ? STRING_CHUNK : PAGE_SIZE);
-      const count = this.copyIn(at, this.#scratch.subarray(0, wanted));
-      const end = this.#scratch.subarray(0, count).indexOf(0);
-      text += this.#scratch.toString('latin1', 0, end < 0 ? count : end);
+      const count = this.copyIn(at, scratch.first(wanted));
+      const end = scratch.first(count).indexOf(0);
+      text += scratch.bytes.toString('latin1', 0, end < 0 ? count : end);
       if (text.length > max) return -Errno.ENAMETOOLONG;
       if (end >= 0) return text;
       if (count < wanted) return -Errno.EFAULT;

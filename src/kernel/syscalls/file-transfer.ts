@@ -6,21 +6,17 @@ import { Poll, POLL_READABLE, POLL_WRITABLE } from '../abi/poll.js';
 import { Signo } from '../abi/signal.js';
 import { notifyPlace } from '../fs/inotify/notify.js';
 import type { OpenFile } from '../fs/open-file.js';
+import { Scratch } from '../scratch.js';
 import type { Task } from '../task/task.js';
 import { writableLength } from './file-size-limit.js';
 import { lengthOf, moveSlices, type Segment, SLICE } from './file-slices.js';
 import { waitForFile } from './file-wait.js';
 import type { SyscallResult } from './row.js';
 
-/** Used only until the next transfer: never held while something is awaited. */
-const chunk = new Uint8Array(256 * 1024);
+const chunk = new Scratch(256 * 1024);
 
 /** In place of an offset: the file's own position. */
 export const AT_POSITION = -1;
-
-function chunkOf(length: number): Uint8Array {
-  return length >= chunk.length ? chunk : chunk.subarray(0, length);
-}
 
 /** Reads as much as there is without waiting: bytes, or -errno where not one came. */
 export function readInto(
@@ -32,18 +28,18 @@ export function readInto(
 ): number {
   let done = 0;
   do {
-    const buffer = chunkOf(length - done);
+    const buffer = chunk.first(length - done);
     const count =
       offset === AT_POSITION ? file.read(buffer, task) : file.pread(buffer, offset + done);
     if (count <= 0) {
       return done > 0 ? done : count;
     }
     notifyPlace(file.location?.dentry, Inotify.ACCESS);
-    const copied = task.mm.copyOut(address + done, chunkOf(count));
+    const copied = task.mm.copyOut(address + done, chunk.first(count));
     done += copied;
     if (copied < count) {
       if (offset === AT_POSITION) {
-        file.unread(chunk.slice(copied, count));
+        file.unread(Uint8Array.prototype.slice.call(chunk.bytes, copied, count));
       }
       return done > 0 ? done : -Errno.EFAULT;
     }
@@ -68,12 +64,12 @@ export function writeFrom(
   }
   let done = 0;
   do {
-    const wanted = Math.min(allowed - done, chunk.length);
-    const copied = task.mm.copyIn(address + done, chunkOf(wanted));
+    const wanted = Math.min(allowed - done, chunk.size);
+    const copied = task.mm.copyIn(address + done, chunk.first(wanted));
     if (copied === 0 && wanted > 0) {
       return done > 0 ? done : -Errno.EFAULT;
     }
-    const data = chunkOf(copied);
+    const data = chunk.first(copied);
     const count =
       offset === AT_POSITION ? file.write(data, task) : file.pwrite(data, offset + done);
     if (count < 0) {

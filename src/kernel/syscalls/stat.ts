@@ -20,6 +20,7 @@ import { readPath, scratchRecord, statPath, walkArgument } from './path-argument
 import type { SyscallRow } from './row.js';
 
 const statBytes = new Uint8Array(STAT_SIZE);
+const statView = new DataView(statBytes.buffer);
 const STAT_FLAGS = At.SYMLINK_NOFOLLOW | At.NO_AUTOMOUNT | At.EMPTY_PATH;
 /** Bytes of struct statx that we fill; behind them are fields that only newer kernels know. */
 const STATX_FILLED = 152;
@@ -59,7 +60,7 @@ function giveStat(task: Task, address: number, error: number): number {
   if (error < 0) {
     return error;
   }
-  scratchRecord.encodeStat(statBytes);
+  scratchRecord.encodeStat(statView);
   return task.mm.copyOut(address, statBytes) < STAT_SIZE ? -Errno.EFAULT : 0;
 }
 
