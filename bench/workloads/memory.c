@@ -6,6 +6,7 @@
 #include "workload.h"
 
 #define PAGE 4096
+#define GIB (1UL << 30)
 
 static char *map(size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -14,15 +15,19 @@ static char *map(size_t size) {
 }
 
 /* One page after the other of memory that nobody has touched. */
-static uint64_t take_touch(unsigned batch) {
-  volatile char *memory = map((size_t)batch * PAGE);
+static uint64_t touch(size_t size) {
+  volatile char *memory = map(size);
   uint64_t start = nanoseconds();
-  for (unsigned i = 0; i < batch; i++)
-    memory[(size_t)i * PAGE] = 1;
+  for (size_t at = 0; at < size; at += PAGE)
+    memory[at] = 1;
   uint64_t time = nanoseconds() - start;
-  check(munmap((void *)memory, (size_t)batch * PAGE), "munmap");
+  check(munmap((void *)memory, size), "munmap");
   return time;
 }
+
+static uint64_t take_touch(unsigned batch) { return touch((size_t)batch * PAGE); }
+
+static uint64_t take_touch_gib(unsigned batch) { return touch((size_t)batch * GIB); }
 
 static uint64_t take_map(unsigned batch) {
   uint64_t start = nanoseconds();
@@ -62,6 +67,7 @@ static uint64_t take_matrix(unsigned batch) {
 
 const struct workload memory_workloads[] = {
     {"fault-touch", NULL, take_touch},
+    {"touch-gib", NULL, take_touch_gib},
     {"mmap+munmap", NULL, take_map},
     {"matrix", prepare_matrix, take_matrix},
     {NULL, NULL, NULL},

@@ -111,6 +111,7 @@ const workloads = (effort: Effort): readonly Workload[] => [
   own('pipe.pingpong', 'pipe-pingpong', 'µs', 30),
   own('futex.pingpong', 'futex-pingpong', 'µs', 30),
   own('fault.touch', 'fault-touch', 'µs', 256),
+  own('touch.1g', 'touch-gib', 'ms', 1, 1, 3),
   own('mmap+munmap', 'mmap+munmap', 'µs', 50),
   own('fork+exit+wait', 'fork', 'µs', 2, 3),
   { ...whole('exec.true', ['/bin/true'], 20), samples: 2, needs: [] },
