@@ -225,6 +225,7 @@ export class Kernel {
         limits,
         identity: credentials,
       });
+      mm.execute(program.file.contents);
       return {
         mm,
         loaded: loadProgram(mm, program, env, credentials, this.#hardware(), this.#vdso),

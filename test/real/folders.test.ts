@@ -1,11 +1,12 @@
 /** Folders and files of the host that are bound: programs find there what they would find outside. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-import { cacheFolder } from '../guests/build.js';
-import { run, runGuest } from './outcome.js';
+import { cacheFolder, guest } from '../guests/build.js';
+import { readable, run, runGuest } from './outcome.js';
 import { describePlatforms } from './platforms.js';
 import { expectSame } from './same.js';
 
@@ -34,6 +35,18 @@ describePlatforms('bound folders', () => {
       const native = await run(command);
       expect(native.status).toBe(0);
       expectSame(await runGuest(command, { run: ['--bind', `${folder}:${folder}`] }), native);
+    });
+  });
+
+  // Linux 6.11 and 6.12 let programs be written while they run.
+  it.skipIf(/^6\.1[12]\./.test(release()))('a program that runs is not written', async () => {
+    await inFolder(async (folder) => {
+      for (const place of ['/dev/shm', '/tmp', folder]) {
+        const command = [guest('busy_text'), place];
+        const native = await run(command);
+        expect(readable(native)).toMatchObject({ status: 0, stderr: '' });
+        expectSame(await runGuest(command, { run: ['--bind', `${folder}:${folder}`] }), native);
+      }
     });
   });
 

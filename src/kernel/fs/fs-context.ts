@@ -102,23 +102,37 @@ export class FsContext implements ExecutableOpener {
     if (error < 0) {
       return error;
     }
-    const { inode, location } = this.walk;
-    if (this.walk.file !== undefined || !(inode instanceof RegularInode)) {
+    const { file } = this.walk;
+    const inode = file === undefined ? this.walk.inode : file.inode;
+    const location = file === undefined ? this.walk.location : undefined;
+    if (!(inode instanceof RegularInode)) {
       return -Errno.EACCES;
     }
     const allowed = mayAccess(inode, who.credentials, AccessMode.X_OK);
-    if (!allowed || location.mount.noExecute) {
+    if (!allowed || location?.mount.noExecute === true) {
       return -Errno.EACCES;
     }
+    const denied = inode.denyWriting();
+    if (denied < 0) {
+      return denied;
+    }
     const opened = inode.opened(false);
-    return opened < 0 ? opened : executable(inode, location);
+    if (opened < 0) {
+      inode.allowWriting();
+      return opened;
+    }
+    return executable(inode, location, file?.describe());
   }
 }
 
-function executable(inode: RegularInode, location: Location): ExecutableFile {
+function executable(
+  inode: RegularInode,
+  location: Location | undefined,
+  description = '',
+): ExecutableFile {
   const record = new StatRecord();
   inode.stat(record);
-  const path = displayPath(location);
+  const path = location === undefined ? description : displayPath(location);
   let open = true;
   return {
     mapped: {
@@ -132,11 +146,13 @@ function executable(inode: RegularInode, location: Location): ExecutableFile {
     },
     size: record.size,
     path,
-    location,
+    ...(location === undefined ? {} : { location }),
+    contents: inode,
     readAt: (offset, into) => inode.readAt(into, offset),
     close: () => {
       if (open) {
         open = false;
+        inode.allowWriting();
         inode.closed();
       }
     },

@@ -6,6 +6,7 @@ import { Fallocate, O } from '../abi/fcntl.js';
 import { StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import { FileData } from './file-data.js';
+import type { FileUse } from './file-use.js';
 import { hostDescriptors } from './host-descriptors.js';
 import type { HostBacked, HostFs, HostObject } from './host-fs.js';
 import { changeHostAttributes, HostXattrs } from './host-inode.js';
@@ -35,6 +36,15 @@ export class HostFile extends RegularInode implements HostBacked {
       pread: (dst, offset) => hostFiles.pread(this.#fdToRead, dst, offset),
       pwrite: (src, offset) => hostFiles.pwrite(this.#writeFd, src, offset),
     });
+  }
+
+  /** One file may have many names here, and an object for each. */
+  protected override get use(): FileUse {
+    return this.fs.uses.of(this.object.inode);
+  }
+
+  protected override useChanged(use: FileUse): void {
+    this.fs.uses.record(this.object.inode, use);
   }
 
   override get mode(): number {

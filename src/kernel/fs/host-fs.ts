@@ -5,6 +5,7 @@ import { Mode, type StatRecord } from '../abi/stat.js';
 import type { GuestMemory } from '../guest.js';
 import type { Dentry } from './dentry.js';
 import { FileSystem } from './file-system.js';
+import { FileUses } from './file-use.js';
 import { HostDirectory } from './host-directory.js';
 import { HostFile } from './host-file.js';
 import { HostNode } from './host-node.js';
@@ -64,6 +65,7 @@ export class HostFs extends FileSystem {
   /** The guest sees a host directory as what it most resembles: a disk. */
   override readonly type = 'ext4';
   override readonly root: Inode;
+  readonly uses = new FileUses();
   readonly host: HostRoot;
 
   /** @throws {HostDirectoryError} */

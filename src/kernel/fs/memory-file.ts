@@ -79,7 +79,11 @@ class NamelessFile extends RegularFile {
   }
 
   override again(flags: number): OpenFile | number {
-    const error = this.#inode.opened((flags & O.ACCMODE) !== O.RDONLY);
+    const writes = (flags & O.ACCMODE) !== O.RDONLY;
+    if (writes && this.#inode.isExecuted) {
+      return -Errno.ETXTBSY;
+    }
+    const error = this.#inode.opened(writes);
     return error < 0 ? error : new NamelessFile(this.#inode, this.#name, flags);
   }
 

@@ -111,6 +111,10 @@ export class RegularFile extends OpenFile {
   }
 
   protected override onClose(): void {
+    // What has no place was not opened but made, and counts as no writer.
+    if (this.location !== undefined && this.writable) {
+      this.#inode.writerClosed();
+    }
     this.#inode.closed();
   }
 }

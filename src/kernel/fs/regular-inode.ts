@@ -5,6 +5,7 @@ import type { FileRange } from '../../platform/file-range.js';
 import type { Mappable, MappingObserver } from '../mm/mappable.js';
 import type { Caller } from './caller.js';
 import type { FileData } from './file-data.js';
+import { FileUse } from './file-use.js';
 import { Inode } from './inode.js';
 import type { Location } from './location.js';
 import type { OpenFile } from './open-file.js';
@@ -14,6 +15,7 @@ export abstract class RegularInode extends Inode implements Mappable {
   abstract readonly data: FileData;
   /** Open files on it. */
   #opens = 0;
+  readonly #use = new FileUse();
 
   /** Bytes in the file now. */
   abstract get size(): number;
@@ -39,8 +41,58 @@ export abstract class RegularInode extends Inode implements Mappable {
   }
 
   override open(location: Location, flags: number, _caller: Caller): OpenFile | number {
-    const error = this.opened((flags & O.ACCMODE) !== O.RDONLY);
-    return error < 0 ? error : new RegularFile(flags, location, this);
+    const writes = (flags & O.ACCMODE) !== O.RDONLY;
+    if (this.isExecuted && (writes || flags & O.TRUNC)) {
+      return -Errno.ETXTBSY;
+    }
+    const error = this.opened(writes);
+    if (error < 0) {
+      return error;
+    }
+    if (writes) {
+      this.#count(1, 0);
+    }
+    return new RegularFile(flags, location, this);
+  }
+
+  /** A program in it runs: nobody may open it for writing, or truncate it, execve(2). */
+  get isExecuted(): boolean {
+    return this.use.executions > 0;
+  }
+
+  protected get use(): FileUse {
+    return this.#use;
+  }
+
+  /** The use of it is another now. */
+  protected useChanged(_use: FileUse): void {
+    // It has a record of its own.
+  }
+
+  #count(writers: number, executions: number): void {
+    const { use } = this;
+    use.writers += writers;
+    use.executions += executions;
+    this.useChanged(use);
+  }
+
+  /** -ETXTBSY where somebody may write it. Matched by `allowWriting`. */
+  denyWriting(): number {
+    const { use } = this;
+    if (use.writers > 0 || (use.executions === 0 && this.data.hasSharedWriter)) {
+      return -Errno.ETXTBSY;
+    }
+    this.#count(0, 1);
+    return 0;
+  }
+
+  allowWriting(): void {
+    this.#count(0, -1);
+  }
+
+  /** A file that `open` gave is closed. */
+  writerClosed(): void {
+    this.#count(-1, 0);
   }
 
   /** Someone has it open. */

@@ -2,6 +2,13 @@
 import type { Location } from '../fs/location.js';
 import type { MappedFile } from '../mm/mappable.js';
 
+/** Contents that nobody may open for writing while a program runs from them (ETXTBSY). */
+export interface ExecutedContents {
+  /** -ETXTBSY where somebody may write them already; 0 where they are denied already. Matched by `allowWriting`. */
+  denyWriting(): number;
+  allowWriting(): void;
+}
+
 export interface ExecutableFile {
   /** What segments are mapped from; its `readable` is true: execution needs no read permission. */
   readonly mapped: MappedFile;
@@ -11,6 +18,8 @@ export interface ExecutableFile {
   readonly path: string;
   /** What /proc/PID/exe leads to. */
   readonly location?: Location;
+  /** Denied to writers until `close`. */
+  readonly contents?: ExecutedContents;
   /** Copies from byte `offset` on; bytes copied (less only at the end of the file), or -errno. */
   readAt(offset: number, into: Uint8Array): number;
   close(): void;
@@ -20,7 +29,7 @@ export interface ExecutableFile {
 export interface ExecutableOpener {
   /**
    * Opens a file to execute, by a path relative to the working directory, following links. Gives -ENOENT,
-   * -ENOTDIR, -ELOOP, -ENAMETOOLONG, or -EACCES where it is no regular file, lacks the execute permission for
+   * -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ETXTBSY where it is open for writing, or -EACCES where it is no regular file, lacks the execute permission for
    * this context's credentials or lies on a noexec mount.
    */
   openExecutable(path: string): ExecutableFile | number;

@@ -126,6 +126,8 @@ function reason(errno: number): string {
       return 'no such file: part of its path is no directory';
     case Errno.EACCES:
       return 'permission denied, or it is no regular file';
+    case Errno.ETXTBSY:
+      return 'it is open for writing';
     case Errno.ELOOP:
       return 'too many levels of symbolic links';
     default:

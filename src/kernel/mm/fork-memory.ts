@@ -28,6 +28,7 @@ export async function forkMemory(
     child.startBrk = parent.startBrk;
     child.brk = parent.brk;
     child.user = parent.user;
+    child.execute(parent.executed);
     Object.assign(child.program, parent.program);
     copyMappings(parent, child);
     if (parent.pages.runCount <= RUNS_AT_ONCE) parent.pages.forkInto(child.pages, 0, RUNS_AT_ONCE);

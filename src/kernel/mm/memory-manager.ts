@@ -6,6 +6,7 @@ import { KernelMemory } from '../fs/kernel-memory.js';
 import type { GuestAddressSpace, GuestMemory } from '../guest.js';
 import { Scratch } from '../scratch.js';
 import type { Credentials } from '../task/credentials.js';
+import type { ExecutedContents } from '../loader/executable-file.js';
 import { FutexTable } from '../task/futex.js';
 import { Rlimit, type ResourceLimits } from '../task/resource-limits.js';
 import type { AddressLayout } from './address-layout.js';
@@ -95,6 +96,8 @@ export class MemoryManager {
     envEnd: 0,
     auxv: new Uint8Array(0),
   };
+  /** The program's own file, which is not written while this memory is there. */
+  #executed: ExecutedContents | undefined;
   /** Words that futex(2) with FUTEX_PRIVATE_FLAG waits for, by address. */
   readonly futexes = new FutexTable();
   /** membarrier(2): the commands that were registered. */
@@ -267,6 +270,15 @@ export class MemoryManager {
     return this.vmas.lockedBytes + bytes <= this.limits.soft(Rlimit.Memlock);
   }
 
+  /** The program in it, or that of the memory it is a copy of, is `contents`. */
+  execute(contents: ExecutedContents | undefined): void {
+    if (contents?.denyWriting() === 0) this.#executed = contents;
+  }
+
+  get executed(): ExecutedContents | undefined {
+    return this.#executed;
+  }
+
   /** clone(2) with CLONE_VM: one more task runs in this memory. */
   share(): this {
     this.#users++;
@@ -285,6 +297,7 @@ export class MemoryManager {
   /** A user is gone; with the last one the address space ends and every frame is given back. */
   release(): void {
     if (--this.#users > 0) return;
+    this.#executed?.allowWriting();
     this.vmas.clear();
     this.addressSpace.release();
     this.pages.releaseAll();

@@ -55,6 +55,9 @@ function sysTruncate(task: Task, args: Registers): number {
   if (size > MAX_FILE_SIZE) {
     return -Errno.EFBIG;
   }
+  if (inode instanceof RegularInode && inode.isExecuted) {
+    return -Errno.ETXTBSY;
+  }
   const error = checkNewSize(task, inode, size);
   return error < 0 ? error : modified(walk.location.dentry, inode.truncate(size));
 }
