@@ -64,6 +64,7 @@ const RECIPES = {
   segment_base: { sources: ['segment_base.c'], flags: ['-O1', '-mfsgsbase', ...BARE] },
   shared_segments: { sources: ['shared_segments.c'], flags: ['-O1', ...STATIC] },
   siginfo: { sources: ['siginfo.c'], flags: ['-O1', ...STATIC] },
+  signal_calls: { sources: ['signal_calls.c'], flags: ['-O1', '-pthread', ...STATIC] },
   spin: bare('spin'),
   swapper: { sources: ['swapper.c'], flags: ['-O1', ...STATIC] },
   tcp_sockets: { sources: ['tcp_sockets.c'], flags: ['-O1', ...STATIC] },

@@ -24,6 +24,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('futex_calls')]);
   });
 
+  it('signals with what comes along, and stacks that are disarmed', async () => {
+    await expectSameAsNative([guest('signal_calls')]);
+  });
+
   it('state of one thread or process: names, locks, queues, barriers', async () => {
     await expectSameAsNative([guest('task_state'), 'one', 'two']);
   });

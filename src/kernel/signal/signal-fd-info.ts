@@ -9,6 +9,7 @@ export function encodeSignalFdInfo(info: SignalInfo, dst: Uint8Array): void {
   const view = new DataView(dst.buffer, dst.byteOffset, dst.byteLength);
   const { timer, poll } = info;
   view.setUint32(0, info.signo, true);
+  view.setInt32(4, info.errno ?? 0, true);
   view.setInt32(8, info.code, true);
   view.setUint32(12, info.pid ?? 0, true);
   view.setUint32(16, info.uid ?? 0, true);

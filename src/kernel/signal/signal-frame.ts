@@ -87,8 +87,8 @@ export function isOnAlternateStack(stack: AlternateStack, stackPointer: number):
 
 /** `ss_flags` that the program sees. */
 export function alternateStackFlags(stack: AlternateStack, stackPointer: number): number {
-  if (stack.size === 0) return SS_DISABLE;
   const mode = stack.flags & SS_AUTODISARM;
+  if (stack.size === 0) return SS_DISABLE | mode;
   return (isOnAlternateStack(stack, stackPointer) ? SS_ONSTACK : 0) | mode;
 }
 

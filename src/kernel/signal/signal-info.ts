@@ -3,6 +3,8 @@ export interface SignalInfo {
   readonly signo: number;
   /** `si_code`. */
   readonly code: number;
+  /** `si_errno`, which only senders set. */
+  readonly errno?: number;
   /** Sender, for SI_USER, SI_TKILL and SI_QUEUE; the child, for SIGCHLD. */
   readonly pid?: number;
   readonly uid?: number;
@@ -33,6 +35,7 @@ export const SIGINFO_SIZE = 128;
 /** Writes siginfo_t at `at`; the bytes there are zero. */
 export function encodeSignalInfo(info: SignalInfo, bytes: Buffer, at: number): void {
   bytes.writeInt32LE(info.signo, at);
+  bytes.writeInt32LE(info.errno ?? 0, at + 4);
   bytes.writeInt32LE(info.code, at + 8);
   if (info.address !== undefined) {
     bytes.writeBigUInt64LE(info.address, at + 16);

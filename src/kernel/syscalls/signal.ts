@@ -16,7 +16,7 @@ import {
 } from '../abi/signal.js';
 import { processOfFile } from '../fs/event/pid-file.js';
 import {
-  NO_ALTERNATE_STACK,
+  type AlternateStack,
   RETURN_FRAME_SIZE,
   alternateStackFlags,
   isOnAlternateStack,
@@ -172,11 +172,12 @@ function sysTkill(task: Task, args: Registers): number {
 }
 
 /** What a sender may claim a signal to be: nothing that only the kernel says, but to itself. */
-function readQueuedInfo(task: Task, address: number, signo: number): SignalInfo | number {
+function readQueuedInfo(task: Task, address: number, as?: number): SignalInfo | number {
   const bytes = Buffer.alloc(SIGINFO_SIZE);
   if (!task.mm.read(address, bytes)) return -Errno.EFAULT;
   return {
-    signo,
+    signo: as ?? bytes.readInt32LE(0),
+    errno: bytes.readInt32LE(4),
     code: bytes.readInt32LE(8),
     pid: bytes.readInt32LE(16),
     uid: bytes.readUInt32LE(20),
@@ -184,17 +185,17 @@ function readQueuedInfo(task: Task, address: number, signo: number): SignalInfo 
   };
 }
 
-function mayClaim(task: Task, target: Process | undefined, code: number): boolean {
-  return (code < 0 && code !== SiCode.SI_TKILL) || target === task.process;
+function mayClaim(task: Task, id: number, code: number): boolean {
+  return (code < 0 && code !== SiCode.SI_TKILL) || id === task.tid;
 }
 
 function sysSigqueueinfo(task: Task, args: Registers): number {
   const [pid, signo] = [args.argumentInt(0), args.argumentInt(1)];
   const info = readQueuedInfo(task, args.argument(2), signo);
   if (typeof info === 'number') return info;
-  const target = task.kernel.processes.get(pid);
-  if (!mayClaim(task, target, info.code)) return -Errno.EPERM;
-  return queueTo(task, target, signo, info);
+  if (!mayClaim(task, pid, info.code)) return -Errno.EPERM;
+  const { processes, tasks } = task.kernel;
+  return queueTo(task, processes.get(pid) ?? tasks.get(pid)?.process, signo, info);
 }
 
 function queueTo(task: Task, target: Process | undefined, signo: number, info: SignalInfo): number {
@@ -208,7 +209,7 @@ function sysTgsigqueueinfo(task: Task, args: Registers): number {
   const [pid, tid, signo] = [args.argumentInt(0), args.argumentInt(1), args.argumentInt(2)];
   const info = readQueuedInfo(task, args.argument(3), signo);
   if (typeof info === 'number') return info;
-  if (!mayClaim(task, task.kernel.processes.get(pid), info.code)) return -Errno.EPERM;
+  if (!mayClaim(task, tid, info.code)) return -Errno.EPERM;
   return sendToThread(task, pid, tid, signo, info);
 }
 
@@ -220,9 +221,10 @@ function sysPidfdSendSignal(task: Task, args: Registers): number {
   if (target === undefined) return -Errno.EBADF;
   if (task.kernel.processes.get(target.pid) !== target) return -Errno.ESRCH;
   if (infoAt === 0) return queueTo(task, target, signo, userInfo(task, signo, SiCode.SI_USER));
-  const info = readQueuedInfo(task, infoAt, signo);
+  const info = readQueuedInfo(task, infoAt);
   if (typeof info === 'number') return info;
-  if (!mayClaim(task, target, info.code)) return -Errno.EPERM;
+  if (info.signo !== signo) return -Errno.EINVAL;
+  if (!mayClaim(task, target.pid, info.code)) return -Errno.EPERM;
   return queueTo(task, target, signo, info);
 }
 
@@ -234,7 +236,8 @@ function sysSigaltstack(task: Task, args: Registers): number {
   const wanted = from === 0 ? undefined : task.mm.read(from, bytes);
   if (wanted === false) return -Errno.EFAULT;
   if (wanted === true) {
-    const problem = setAlternateStack(task, bytes, stackPointer);
+    const [address, flags, size] = [readWord(bytes, 0), bytes.readUInt32LE(8), readWord(bytes, 16)];
+    const problem = setAlternateStack(task, { address, flags, size }, stackPointer);
     if (problem !== 0) return problem;
   }
   if (to === 0) return 0;
@@ -245,18 +248,18 @@ function sysSigaltstack(task: Task, args: Registers): number {
   return task.mm.write(to, answer);
 }
 
-function setAlternateStack(task: Task, bytes: Buffer, stackPointer: number): number {
+function setAlternateStack(task: Task, wanted: AlternateStack, stackPointer: number): number {
   if (isOnAlternateStack(task.alternateStack, stackPointer)) return -Errno.EPERM;
-  const flags = bytes.readUInt32LE(8);
+  const { address, size } = wanted;
+  const flags = wanted.flags | 0;
   const mode = (flags & ~SS_AUTODISARM) >>> 0;
   if (mode !== 0 && mode !== SS_DISABLE && mode !== SS_ONSTACK) return -Errno.EINVAL;
   if (mode === SS_DISABLE) {
-    task.alternateStack = NO_ALTERNATE_STACK;
+    task.alternateStack = { address: 0, size: 0, flags };
     return 0;
   }
-  const size = readWord(bytes, 16);
   if (size < MINSIGSTKSZ) return -Errno.ENOMEM;
-  task.alternateStack = { address: readWord(bytes, 0), size, flags: flags & SS_AUTODISARM };
+  task.alternateStack = { address, size, flags: flags & SS_AUTODISARM };
   return 0;
 }
 
@@ -276,10 +279,8 @@ function sysSigreturn(task: Task): number {
   }
   task.resume = undefined;
   task.setBlocked(restored.mask);
-  const { flags, size } = restored.stack;
-  if (size >= MINSIGSTKSZ && (flags & SS_DISABLE) === 0) {
-    task.alternateStack = { ...restored.stack, flags: flags & SS_AUTODISARM };
-  }
+  // As it was before, whatever the handler has set, if that may be.
+  setAlternateStack(task, restored.stack, registers.getNumber(Register.Rsp));
   task.registersReplaced = true;
   return 0;
 }
