@@ -235,12 +235,33 @@ static void barriers(void) {
   say("unknown command", syscall(SYS_membarrier, 1 << 20, 0, 0));
 }
 
+/* It is only an address, and any will do until the thread ends. */
+static void any_robust_list(void) {
+  unsigned long own = 0, told = 0, heads[] = {~4096UL, 1UL << 63, (1UL << 53) + 1, 0};
+  size_t size = 0;
+  say("get_robust_list", syscall(SYS_get_robust_list, 0, &own, &size));
+  for (int i = 0; i < 4; i++) {
+    say("set_robust_list", syscall(SYS_set_robust_list, heads[i], size));
+    say("get_robust_list", syscall(SYS_get_robust_list, 0, &told, &size));
+    printf("%lx of %zu\n", told, size);
+  }
+  if (fork() == 0) {
+    syscall(SYS_set_robust_list, ~0UL, size);
+    _exit(5);
+  }
+  int status = 0;
+  wait(&status);
+  printf("ended by %x\n", status);
+  say("set_robust_list", syscall(SYS_set_robust_list, own, size));
+}
+
 int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IONBF, 0);
   if (argc > 2)
     title(argv);
   names();
   owner_dies();
+  any_robust_list();
   full_queue();
   signalfd_fields();
   socket_times();

@@ -114,7 +114,7 @@ async function storm(playground: Playground): Promise<string[]> {
   const end = performance.now() + seconds * 1000;
   guest('hostile');
   // A process that has had a platform handles signals that it did not before.
-  await (await Sandbox.create({ platform })).dispose();
+  await (await Sandbox.create({ platform, thread: 'caller' })).dispose();
   const outside = surroundings(playground.path, playground.scratch);
   let before: Held | undefined;
   let calls = 0;

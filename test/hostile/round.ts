@@ -68,6 +68,8 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   playground.refill();
   await using sandbox = await Sandbox.create({
     platform,
+    // What it holds, and how long it computes in a turn, is seen on its own thread.
+    thread: 'caller',
     memory: MEMORY,
     binds: playground.binds,
     onDefect: (message, error) => {

@@ -231,7 +231,7 @@ const ROBUST_LIST_SIZE = 24;
 
 function sysSetRobustList(task: Task, args: Registers): number {
   if (args.argumentBig(1) !== BigInt(ROBUST_LIST_SIZE)) return -Errno.EINVAL;
-  task.robustList = args.argument(0);
+  task.robustList = args.argumentBig(0);
   return 0;
 }
 
@@ -242,7 +242,7 @@ function sysGetRobustList(task: Task, args: Registers): number {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(ROBUST_LIST_SIZE));
   if (task.mm.write(args.argument(2), bytes) !== 0) return -Errno.EFAULT;
-  bytes.writeBigUInt64LE(BigInt(target.robustList));
+  bytes.writeBigUInt64LE(target.robustList);
   return task.mm.write(args.argument(1), bytes);
 }
 

@@ -18,8 +18,8 @@ const PI_BIT = 1;
 /** Marks each lock on the thread's list as one whose owner died, and wakes a waiter of each. */
 export function releaseRobustList(task: Task): void {
   const head = Buffer.alloc(HEAD_SIZE);
-  const list = task.robustList;
-  task.robustList = 0;
+  const list = Number(task.robustList);
+  task.robustList = 0n;
   if (list === 0 || !task.mm.read(list, head)) return;
   const offset = Number(BigInt.asIntN(64, head.readBigInt64LE(8)));
   const pending = readWord(head, 16);

@@ -76,7 +76,7 @@ export class Task {
   /** How a call with a time-out goes on for the time that is left, restart_syscall(2). */
   resume: (() => number | Promise<number>) | undefined;
   /** Address of struct robust_list_head, as set_robust_list(2) gave it. */
-  robustList = 0;
+  robustList = 0n;
   /** Locks of this thread that others wait for, FUTEX_LOCK_PI. */
   readonly contended = new Map<FutexQueue, FutexPlace>();
   /** rseq(2). */
