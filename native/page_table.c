@@ -47,9 +47,20 @@ static uint64_t leaf_address(uint64_t entry, unsigned level) {
   return entry & PTE_ADDRESS & ~(span_of(level) - 1);
 }
 
-static uint64_t leaf_flags(unsigned access, unsigned level) {
+/*
+ * Where KVM shadows these tables, a fault fills the entries beside it as well, if they have been used and
+ * what they point to is there: so those of 4 KiB are born used.
+ */
+static uint64_t used_flags(const struct rf_machine *machine, unsigned access, unsigned level) {
+  if (machine->host_class != RF_CLASS_DEPRIVILEGED || level > 0)
+    return 0;
+  return PTE_ACCESSED | (access & RF_ACCESS_WRITE ? PTE_DIRTY : 0);
+}
+
+static uint64_t leaf_flags(const struct rf_machine *machine, unsigned access, unsigned level) {
   return PTE_PRESENT | PTE_USER | (access & RF_ACCESS_WRITE ? PTE_WRITE : 0) |
-         (access & RF_ACCESS_EXECUTE ? 0 : PTE_NX) | (level > 0 ? PTE_LARGE : 0);
+         (access & RF_ACCESS_EXECUTE ? 0 : PTE_NX) | (level > 0 ? PTE_LARGE : 0) |
+         used_flags(machine, access, level);
 }
 
 static uint64_t exchange(uint64_t *entry, uint64_t value) {
@@ -185,7 +196,7 @@ static int map_level(struct rf_machine *machine, struct flush *flush, uint64_t t
       part = length;
     uint64_t *entry = &entries[index_of(address, level)];
     if (fits_leaf(machine, level, address, gpa, part)) {
-      set_leaf(machine, flush, table, entry, level, gpa | leaf_flags(access, level));
+      set_leaf(machine, flush, table, entry, level, gpa | leaf_flags(machine, access, level));
     } else {
       uint64_t below = table_below(machine, flush, table, entry, level);
       if (below == 0)

@@ -25,6 +25,7 @@ export class KvmAddressSpace extends AddressSpaceBase {
   readonly #tables: PageTables;
   readonly #onRelease: () => void;
   readonly callSites: CallSites | undefined;
+  readonly prefersPrecommit = true;
 
   constructor(parts: SpaceParts, tables: PageTables, onRelease: () => void) {
     super(parts.userAddresses);

@@ -14,6 +14,7 @@ export interface UserAddresses {
 }
 
 export abstract class AddressSpaceBase implements AddressSpace, EnterableSpace {
+  abstract readonly prefersPrecommit: boolean;
   #switches = 0;
   #released = false;
 

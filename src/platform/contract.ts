@@ -114,6 +114,8 @@ export interface CallSites {
 export interface AddressSpace extends AddressSpaceIO {
   /** Absent where the platform has none, was not asked for them, or where they gain nothing. */
   readonly callSites?: CallSites | undefined;
+  /** The first touch of a page costs so much here that pages which will probably be touched are better committed. */
+  readonly prefersPrecommit: boolean;
   /**
    * Maps `range` of the host file `fd`, shared, at `address`, replacing what is mapped there: the memory's, or any
    * regular file or memfd, for what it is open for. The descriptor may be closed after. An access behind the file's

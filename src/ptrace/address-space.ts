@@ -33,6 +33,7 @@ export interface PtraceAddressSpaceOptions {
 }
 
 export class PtraceAddressSpace extends AddressSpaceBase {
+  readonly prefersPrecommit = false;
   readonly machine: NativeTraceMachine;
   readonly #memory: MemoryFile;
   readonly #stub: Stub;

@@ -101,6 +101,7 @@ interface Translation {
 }
 
 export class FakeAddressSpace implements AddressSpace {
+  readonly prefersPrecommit = false;
   readonly #pages = new Map<number, Translation>();
   released = false;
 

@@ -82,7 +82,7 @@ export class ResidentPages {
       owned: how.owned,
       rewritten: how.rewritten === true,
     };
-    this.#translate(run);
+    this.#translate(run, this.addressSpace.prefersPrecommit);
     this.bytes += run.end - run.start;
     const index = this.#runs.insert(run);
     this.#mergeAround(index);
@@ -226,10 +226,10 @@ export class ResidentPages {
     return runs.filter((run) => !run.rewritten);
   }
 
-  #translate(run: PageRun): void {
+  #translate(run: PageRun, precommit = false): void {
     if (run.access === 0) return;
     const range = { start: run.frame, end: run.frame + (run.end - run.start) };
-    this.memory.mapInto(this.addressSpace, run.start, range, run.access, false);
+    this.memory.mapInto(this.addressSpace, run.start, range, run.access, precommit);
   }
 
   /** In one call, where between the runs nothing is resident. */
