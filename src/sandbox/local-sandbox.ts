@@ -1,5 +1,5 @@
 /** A sandbox on this thread. Joins a platform and a kernel: the only place that knows both. */
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import { StartError } from '../errors.js';
 import { createFsContext, enter, WorkingDirectoryError } from '../kernel/fs/create-fs-context.js';
 import type { FdTable } from '../kernel/fs/fd-table.js';
@@ -146,5 +146,11 @@ function isPending(error: unknown): boolean {
 
 function startError(error: ExecError): StartError {
   const message = Buffer.from(error.message, 'latin1').toString('utf8');
-  return new StartError(message, getSystemErrorName(-error.errno));
+  return new StartError(message, errnoName(error.errno));
+}
+
+/** util.getSystemErrorName knows those of libuv alone: ENOEXEC is none. */
+function errnoName(errno: number): string {
+  const found = Object.entries(constants.errno).find(([, number]) => number === errno);
+  return found?.[0] ?? `E${String(errno)}`;
 }

@@ -1,5 +1,8 @@
 /** The library: programs run, what they print, how they end, and that nothing is left of them. */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -50,6 +53,18 @@ describeKvm('run', () => {
     const error = await run('/nonexistent').catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(StartError);
     expect(error).toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('names the error of what is no program', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ringfence-run-'));
+    try {
+      const path = join(folder, 'text');
+      writeFileSync(path, 'no program', { mode: 0o755 });
+      const error = await run(path).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ name: 'StartError', code: 'ENOEXEC' });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('refuses what no argument of Linux can hold', async () => {
