@@ -3,6 +3,8 @@
  * thread does, so that nothing piles up without bound.
  */
 const LIMIT = 8 * 1024 ** 2;
+/** About what a message takes besides the bytes that it carries. */
+const MESSAGE_SIZE = 512;
 
 export class Backlog {
   readonly #bytes: Int32Array;
@@ -11,18 +13,19 @@ export class Backlog {
     this.#bytes = new Int32Array(shared);
   }
 
-  /** For the sender, when it has sent them. */
+  /** For the sender, when it has sent a message with as many. */
   sent(bytes: number): void {
-    let pending = Atomics.add(this.#bytes, 0, bytes) + bytes;
+    const size = bytes + MESSAGE_SIZE;
+    let pending = Atomics.add(this.#bytes, 0, size) + size;
     while (pending > LIMIT) {
       Atomics.wait(this.#bytes, 0, pending);
       pending = Atomics.load(this.#bytes, 0);
     }
   }
 
-  /** For the receiver, when it has done with them. */
+  /** For the receiver, when it has done with that message. */
   taken(bytes: number): void {
-    Atomics.sub(this.#bytes, 0, bytes);
+    Atomics.sub(this.#bytes, 0, bytes + MESSAGE_SIZE);
     Atomics.notify(this.#bytes, 0);
   }
 }
