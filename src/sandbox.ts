@@ -1,11 +1,12 @@
 /** Programs in a world of their own, as users of the library hold it. */
 import type { SandboxOptions, SpawnOptions, StartOptions } from './options.js';
-import { credentialsOf } from './sandbox/exec-request.js';
+import { checkRequest } from './sandbox/exec-request.js';
 import type { Program } from './sandbox/program.js';
 import type { SandboxHost } from './sandbox/sandbox-host.js';
 import { SandboxProcess } from './sandbox/sandbox-process.js';
 import { descriptorsOf } from './sandbox/standard-streams.js';
 import { planStdio } from './sandbox/stdio.js';
+import { withListeners } from './sandbox/user-functions.js';
 
 const THREADS: readonly unknown[] = ['worker', 'own', 'caller'];
 
@@ -19,12 +20,12 @@ export class Sandbox implements AsyncDisposable {
 
   /** @throws {PlatformError} where this machine cannot run guests, {TypeError} for options that make no sense */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
-    return new Sandbox(await createHost(options));
+    return new Sandbox(await createHost(withListeners(options)));
   }
 
   /**
    * Starts a program: a path in the guest's root, or a name to look up in the PATH of `env`.
-   * @throws {StartError} where it cannot be
+   * @throws {StartError} where it cannot be, {TypeError} for options that make no sense
    */
   async start(
     command: string,
@@ -32,6 +33,7 @@ export class Sandbox implements AsyncDisposable {
     options: StartOptions = {},
   ): Promise<Program> {
     this.#checkUsable();
+    checkRequest(command, args, options);
     return this.#host.launch(command, args, options, descriptorsOf(options)).program;
   }
 
@@ -41,7 +43,7 @@ export class Sandbox implements AsyncDisposable {
    */
   spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): SandboxProcess {
     this.#checkUsable();
-    credentialsOf(options);
+    checkRequest(command, args, options);
     const argv = [options.argv0 ?? command, ...args];
     const { descriptors, targets } = planStdio(options.stdio);
     return new SandboxProcess(command, argv, options, targets, () =>

@@ -27,6 +27,29 @@ export function execRequestOf(
   };
 }
 
+/** @throws {TypeError} for what cannot be asked for */
+export function checkRequest(
+  command: string,
+  args: readonly string[],
+  options: LaunchOptions,
+): void {
+  const { env, cwd, argv0 } = options;
+  checkString('the command', command);
+  if (!Array.isArray(args)) throw new TypeError('the arguments are an array of strings');
+  for (const arg of args) checkString('an argument', arg);
+  if (cwd !== undefined) checkString('cwd', cwd);
+  if (argv0 !== undefined) checkString('argv0', argv0);
+  if (env !== undefined && typeof (env as unknown) !== 'object') {
+    throw new TypeError('env is an object, or an array of strings');
+  }
+  for (const variable of environmentOf(env)) checkString('an entry of env', variable);
+  credentialsOf(options);
+}
+
+function checkString(name: string, value: unknown): void {
+  if (typeof value !== 'string') throw new TypeError(`${name} is a string, not ${typeof value}`);
+}
+
 /** The kernel's strings hold a byte in each character, so that any name survives. */
 function toBytes(text: string): string {
   if (text.includes('\0'))

@@ -56,7 +56,7 @@ export class SandboxProcess extends EventEmitter<SandboxProcessEvents> {
     launch: () => Launched,
   ) {
     super();
-    signalNumber(options.killSignal ?? 'SIGTERM');
+    checkLimits(options);
     const { streams, program } = launch();
     const own = streams.map((stream, fd) => (targets.has(fd) ? null : stream));
     this.stdio = own;
@@ -165,6 +165,17 @@ export class SandboxProcess extends EventEmitter<SandboxProcessEvents> {
     if (--this.#pending > 0) return;
     clearInterval(this.#alive);
     this.emit('close', this.exitCode, this.signalCode);
+  }
+}
+
+/** @throws {TypeError} */
+function checkLimits({ signal, timeout = 0, killSignal = 'SIGTERM' }: SpawnOptions): void {
+  signalNumber(killSignal);
+  if (typeof timeout !== 'number' || !(timeout >= 0)) {
+    throw new TypeError(`timeout is milliseconds, not ${String(timeout)}`);
+  }
+  if (signal !== undefined && !('addEventListener' in signal)) {
+    throw new TypeError('signal is an AbortSignal');
   }
 }
 

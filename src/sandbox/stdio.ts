@@ -1,5 +1,6 @@
 /** The `stdio` option of child_process.spawn: which streams a program has. */
 import type { Readable, Writable } from 'node:stream';
+import { bytesOf } from './byte-source.js';
 import type { Descriptor } from './descriptors.js';
 
 /**
@@ -42,8 +43,8 @@ function descriptorOf(entry: Stdio, fd: number, targets: Map<number, Writable>):
     throw new TypeError(`stdio[${fd}] is 'pipe', 'ignore', 'inherit', a stream or a descriptor`);
   }
   if ('fd' in entry && typeof entry.fd === 'number') return { kind: 'host', fd: entry.fd };
-  if (fd === 0 && isReadable(entry)) return { kind: 'source', source: entry };
-  if (fd === 0 || !('write' in entry)) {
+  if (fd === 0 && isReadable(entry)) return { kind: 'source', source: bytesOf(entry) };
+  if (fd === 0 || !('write' in entry) || typeof entry.once !== 'function') {
     throw new TypeError(`stdio[${fd}] is a stream of the other direction, or none`);
   }
   targets.set(fd, entry);

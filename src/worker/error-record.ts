@@ -1,5 +1,5 @@
 /** Errors on their way from one thread to another: structured clones know neither their classes nor their codes. */
-import { PlatformError, StartError, SyscallHookError } from '../errors.js';
+import { OutOfMemoryError, PlatformError, StartError, SyscallHookError } from '../errors.js';
 
 export interface ErrorRecord {
   readonly name: string;
@@ -13,18 +13,38 @@ export interface ErrorRecord {
   readonly isPlain?: true;
 }
 
+/** Most errors that go with one: an error may be a cause of itself. */
+const MOST_CAUSES = 8;
+
+/** Never throws: errors come from users, who may throw anything. */
 export function recordOf(error: unknown): ErrorRecord {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), isPlain: true };
-  const { name, message, stack, cause } = error;
-  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  return recordWithin(error, MOST_CAUSES);
+}
+
+function recordWithin(error: unknown, causes: number): ErrorRecord {
+  try {
+    return error instanceof Error ? recordOfError(error, causes) : plainRecord(String(error));
+  } catch {
+    return plainRecord('what was thrown cannot be read');
+  }
+}
+
+function recordOfError(error: Error, causes: number): ErrorRecord {
+  const { name, message, stack, cause, code, syscall } = error as Partial<
+    Record<keyof ErrorRecord, unknown>
+  >;
   return {
-    name,
-    message,
-    ...(stack === undefined ? {} : { stack }),
+    name: String(name),
+    message: String(message),
+    ...(typeof stack === 'string' ? { stack } : {}),
     ...(typeof code === 'string' ? { code } : {}),
     ...(typeof syscall === 'string' ? { syscall } : {}),
-    ...(cause === undefined ? {} : { cause: recordOf(cause) }),
+    ...(cause === undefined || causes === 0 ? {} : { cause: recordWithin(cause, causes - 1) }),
   };
+}
+
+function plainRecord(message: string): ErrorRecord {
+  return { name: 'Error', message, isPlain: true };
 }
 
 export function errorOf(record: ErrorRecord): unknown {
@@ -42,16 +62,22 @@ export function errorOf(record: ErrorRecord): unknown {
   return error;
 }
 
-const PLAIN = { TypeError, RangeError, SyntaxError } as const;
+const PLAIN = { TypeError, RangeError, SyntaxError, PlatformError, OutOfMemoryError } as const;
 
 function createError({ name, message, code, syscall = '' }: ErrorRecord): Error {
   if (name === 'StartError') return new StartError(message, code ?? 'EIO');
-  if (name === 'PlatformError') return new PlatformError(message);
   if (name === 'SyscallHookError') {
     // Its own constructor makes the message of what it was made of.
     return Object.assign(new SyscallHookError(syscall, undefined), { message });
   }
-  const error = name in PLAIN ? new PLAIN[name as keyof typeof PLAIN](message) : new Error(message);
+  if (Object.hasOwn(PLAIN, name)) {
+    return withCode(new PLAIN[name as keyof typeof PLAIN](message), code);
+  }
+  const error = new Error(message);
   if (error.name !== name) error.name = name;
+  return withCode(error, code);
+}
+
+function withCode(error: Error, code: string | undefined): Error {
   return code === undefined ? error : Object.assign(error, { code });
 }

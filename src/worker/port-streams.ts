@@ -146,7 +146,7 @@ export function sendSource(source: AsyncIterable<Uint8Array>, port: MessagePort)
     );
   });
   port.on('close', () => {
-    Promise.resolve(iterator.return?.()).catch(() => undefined);
+    iterator.return?.().catch(() => undefined);
   });
   port.unref();
 }

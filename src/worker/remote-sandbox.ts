@@ -12,7 +12,7 @@ import type { Launched, SandboxHost } from '../sandbox/sandbox-host.js';
 import { Backlog } from './backlog.js';
 import { Deferred } from './deferred.js';
 import { errorOf } from './error-record.js';
-import type { Order, RemoteDescriptor, Report } from './messages.js';
+import type { Order, RemoteDescriptor, RemoteOptions, Report } from './messages.js';
 import { PortReadable, PortWritable, sendSource } from './port-streams.js';
 import { SandboxThread } from './thread.js';
 import { splitOptions, type UserSide } from './user-side.js';
@@ -39,14 +39,24 @@ class Launch {
   readonly ended = new Deferred<ProgramEnd>();
 
   constructor(
-    readonly takers: readonly (((bytes: Uint8Array) => void) | undefined)[],
-    /** Called when nothing can come any more. */
+    readonly sending: Sending,
+    /** Lets Node.js end. */
     readonly release: () => void,
-  ) {}
+  ) {
+    // Who started it hears of failures; who only waits for the end of another is no reason to end Node.js.
+    this.ended.promise.catch(() => undefined);
+  }
+
+  end(end: ProgramEnd): void {
+    this.ended.resolve(end);
+    this.sending.closeDescriptors();
+    this.release();
+  }
 
   fail(error: unknown): void {
     this.started.reject(error);
     this.ended.reject(error);
+    this.sending.abandon();
     this.release();
   }
 }
@@ -62,9 +72,8 @@ export class RemoteSandbox implements SandboxHost {
   #lastId = 0;
   #failure: Error | undefined;
 
-  private constructor(thread: SandboxThread, options: SandboxOptions) {
+  private constructor(thread: SandboxThread, remote: RemoteOptions, user: UserSide) {
     const { port1, port2 } = new MessageChannel();
-    const { remote, user } = splitOptions(options);
     this.#thread = thread;
     this.#port = port1;
     this.#user = user;
@@ -76,8 +85,9 @@ export class RemoteSandbox implements SandboxHost {
 
   /** @throws {PlatformError}, {TypeError} */
   static async create(options: SandboxOptions): Promise<RemoteSandbox> {
+    const { remote, user } = splitOptions(options);
     const thread = SandboxThread.take(options.thread !== 'own');
-    const sandbox = new RemoteSandbox(thread, options);
+    const sandbox = new RemoteSandbox(thread, remote, user);
     const release = thread.hold();
     try {
       await sandbox.#created.promise;
@@ -98,13 +108,7 @@ export class RemoteSandbox implements SandboxHost {
     descriptors: readonly Descriptor[],
   ): Launched {
     const sending = new Sending(descriptors);
-    const release = this.#thread.hold();
-    const launch = new Launch(sending.takers, () => {
-      release();
-      sending.close();
-    });
-    // Who started it hears of failures; who only waits for the end of another is no reason to end Node.js.
-    launch.ended.promise.catch(() => undefined);
+    const launch = new Launch(sending, this.#thread.hold());
     if (this.#failure === undefined) {
       const id = ++this.#lastId;
       this.#launches.set(id, launch);
@@ -144,17 +148,14 @@ export class RemoteSandbox implements SandboxHost {
         this.#started(report.id, report.pid);
         return;
       case 'ended':
-        this.#ended(report.id, (launch) => {
-          launch.ended.resolve(report.end);
-          launch.release();
-        });
+        this.#ended(report.id, (launch) => launch.end(report.end));
         return;
       case 'failed':
         this.#ended(report.id, (launch) => launch.fail(errorOf(report.error)));
         return;
       case 'output':
         try {
-          this.#launches.get(report.id)?.takers[report.fd]?.(report.bytes);
+          this.#launches.get(report.id)?.sending.takers[report.fd]?.(report.bytes);
         } finally {
           this.#backlog.taken(report.bytes.length);
         }
@@ -203,9 +204,13 @@ export class RemoteSandbox implements SandboxHost {
     this.#failure = error;
     this.#created.reject(error);
     this.#disposed.resolve();
-    for (const id of [...this.#launches.keys()]) this.#ended(id, (launch) => launch.fail(error));
+    this.#failAll(error);
     this.#port.close();
   };
+
+  #failAll(error: Error): void {
+    for (const id of [...this.#launches.keys()]) this.#ended(id, (launch) => launch.fail(error));
+  }
 
   async dispose(): Promise<void> {
     const release = this.#thread.hold();
@@ -215,6 +220,8 @@ export class RemoteSandbox implements SandboxHost {
         await this.#disposed.promise;
       }
     } finally {
+      // Of programs that were on their way nobody will say any more.
+      this.#failAll(new StartError('the sandbox is disposed of', 'EPERM'));
       this.#port.close();
       await this.#thread.leave(this.#fail);
       release();
@@ -230,6 +237,8 @@ class Sending {
   readonly transfer: MessagePort[] = [];
   /** Duplicates, so that the caller may close what was named. */
   readonly #hostFds: number[] = [];
+  /** This side's. */
+  readonly #ports: MessagePort[] = [];
 
   /** @throws {StartError} */
   constructor(descriptors: readonly Descriptor[]) {
@@ -239,8 +248,7 @@ class Sending {
         this.descriptors[fd] = this.#remote(descriptor, fd);
       });
     } catch (error) {
-      this.close();
-      for (const stream of this.streams) stream?.destroy();
+      this.abandon();
       throw error;
     }
   }
@@ -268,6 +276,7 @@ class Sending {
 
   #atPort(kind: 'pipe' | 'source', use: (port: MessagePort) => void): RemoteDescriptor {
     const { port1, port2 } = new MessageChannel();
+    this.#ports.push(port1);
     use(port1);
     this.transfer.push(port2);
     return { kind, port: port2 };
@@ -280,7 +289,13 @@ class Sending {
     return own;
   }
 
-  close(): void {
+  closeDescriptors(): void {
     for (const fd of this.#hostFds.splice(0)) hostFiles.closeFd(fd);
+  }
+
+  /** Ends the streams, which lead to no program. */
+  abandon(): void {
+    this.closeDescriptors();
+    for (const port of this.#ports) port.close();
   }
 }

@@ -9,11 +9,11 @@ import type { Answer, PlainOptions, RemoteOptions, Report } from './messages.js'
 export class UserSide {
   /** `performance.timeOrigin` of the worker. */
   timeOrigin = performance.timeOrigin;
-  readonly #onEvent: ((event: TraceEvent) => void) | undefined;
+  readonly #trace: ReturnType<typeof traceOf>;
   readonly #mounts: Readonly<Record<string, UserFileSystem>>;
 
   constructor(readonly options: SandboxOptions) {
-    this.#onEvent = traceOf(options)?.onEvent;
+    this.#trace = traceOf(options);
     this.#mounts = options.mounts ?? {};
   }
 
@@ -27,7 +27,7 @@ export class UserSide {
 
   traced(events: readonly TraceEvent[]): void {
     const ahead = this.timeOrigin - performance.timeOrigin;
-    for (const event of events) this.#onEvent?.({ ...event, time: event.time + ahead });
+    for (const event of events) this.#trace?.onEvent({ ...event, time: event.time + ahead });
   }
 
   /** What a file system of the user's says. */
@@ -77,5 +77,15 @@ export function splitOptions(options: SandboxOptions): { remote: RemoteOptions; 
       hasLinks: 'readlink' in files,
     })),
   };
-  return { remote, user: new UserSide(options) };
+  return { remote: sendable(remote), user: new UserSide(options) };
+}
+
+/** @throws {TypeError} where options are no data */
+function sendable(options: RemoteOptions): RemoteOptions {
+  try {
+    return structuredClone(options);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new TypeError(`options of a sandbox on a worker are data: ${message}`, { cause: error });
+  }
 }
