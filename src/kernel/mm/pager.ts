@@ -28,7 +28,7 @@ const FIRST_CHUNK = 64 * KIB;
 /** The size of a large page: chunks grow to it where faults come in sequence. */
 const LARGE_CHUNK = 2048 * KIB;
 const FILE_WINDOW = 256 * KIB;
-const COPY_WINDOW = 16 * KIB;
+const COPY_WINDOW = 64 * KIB;
 /** Copied at once where a page is written that a fork left shared: a fault costs as much as copying some pages. */
 const FORK_WINDOW = 32 * KIB;
 /** A writable segment of an image up to this size: all of it will be written. */
@@ -83,6 +83,11 @@ export class Pager {
     return this.populate(vma, start, end, write ? Access.Write : Access.Read);
   }
 
+  /** A small writable segment of an image, just mapped: the loader's relocations are about to write it. */
+  bringInData(vma: Vma): void {
+    if (isDataSegment(vma)) this.fault(vma, vma.start, Access.Write);
+  }
+
   #populateAnonymous(vma: Vma, page: number): Fault | 0 {
     const size = this.#nextChunk(vma, page);
     const low = page - (page % size);
@@ -129,8 +134,7 @@ export class Pager {
 
   #populateFile(vma: Vma, file: Mappable, page: number, access: AccessType): Fault | 0 {
     const offset = vma.fileOffsetOf(page);
-    const dataSegment =
-      vma.image && (vma.access & Access.Write) !== 0 && vma.length <= DATA_SEGMENT;
+    const dataSegment = isDataSegment(vma);
     const copy = dataSegment || (!vma.shared && access === Access.Write);
     const size = dataSegment || !copy ? FILE_WINDOW : copyWindow(vma);
     const low = page - (offset % size);
@@ -267,6 +271,10 @@ export class Pager {
       throw error;
     }
   }
+}
+
+function isDataSegment(vma: Vma): boolean {
+  return vma.image && !vma.shared && vma.permits(Access.Write) && vma.length <= DATA_SEGMENT;
 }
 
 /** The frames behind [start, end) of a run. */
