@@ -229,6 +229,23 @@ static void in_core(void) {
   printf("touched elsewhere %d\n", resident(again));
 }
 
+/* Pages whose frames run the other way than their addresses are each on their own; they are unmapped all the
+ * same. */
+static void scattered(void) {
+  const long count = 10000;
+  int fd = memory_file((size_t)count * PAGE), intact = 1;
+  for (long i = count; i-- > 0;)
+    (void)!pwrite(fd, &(int){(int)i}, sizeof(int), i * PAGE);
+  char *at = mmap(NULL, (size_t)count * PAGE, RW, MAP_SHARED, fd, 0);
+  for (long i = 0; i < count; i++)
+    intact &= *(int *)(at + i * PAGE) == i;
+  report("unmapped but for the ends", munmap(at + PAGE, (size_t)(count - 2) * PAGE));
+  printf("intact %d, ends %d %d\n", intact, *(int *)at, *(int *)(at + (count - 1) * PAGE));
+  printf("between them %s, %s\n", strerrorname_np(-resident(at + PAGE)),
+         strerrorname_np(-resident(at + (count - 2) * PAGE)));
+  report("the ends", munmap(at, (size_t)count * PAGE));
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
   move_and_keep();
@@ -236,5 +253,6 @@ int main(void) {
   advice_about_fork();
   validated();
   in_core();
+  scattered();
   return 0;
 }

@@ -69,13 +69,18 @@ function refusesLock(mm: MemoryManager, request: MapRequest, length: number): nu
   return locks && !mm.mayLock(length, request.by) ? -Errno.EAGAIN : 0;
 }
 
-export function munmap(mm: MemoryManager, address: number, length: number): number {
+/** 0 where the range can be unmapped. */
+export function checkMunmap(mm: MemoryManager, address: number, length: number): number {
   const size = pageRoundUp(length);
   if (!isPageAligned(address) || length === 0) return -Errno.EINVAL;
   if (size > mm.layout.top || address > mm.layout.top - size) return -Errno.EINVAL;
-  if (splitsBeyondLimit(mm, address, address + size)) return -Errno.ENOMEM;
-  discard(mm, address, address + size);
-  return 0;
+  return splitsBeyondLimit(mm, address, address + size) ? -Errno.ENOMEM : 0;
+}
+
+export function munmap(mm: MemoryManager, address: number, length: number): number {
+  const error = checkMunmap(mm, address, length);
+  if (error === 0) discard(mm, address, address + pageRoundUp(length));
+  return error;
 }
 
 /** Changes what may be done to mapped pages. Pages before a hole are changed all the same, as on Linux. */

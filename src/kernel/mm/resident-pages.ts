@@ -114,6 +114,14 @@ export class ResidentPages {
     for (const run of gone) this.#release(run);
   }
 
+  /** Gives back pages of [start, end), those of at most `most` runs: gives where the rest begins. */
+  dropSome(start: number, end: number, most: number): number {
+    const next = this.#runs.at(this.#runs.indexFrom(start) + most)?.start ?? Infinity;
+    const stop = Math.min(next, end);
+    this.drop(start, stop);
+    return stop;
+  }
+
   /** Gives the translations of [start, end) the access of their mapping. */
   protect(start: number, end: number, access: AccessType): void {
     if (!this.#runs.occupied(start, end)) return;

@@ -28,7 +28,7 @@ import {
 import { checkMincore, madvise, mincore, MINCORE_RANGE, msync } from '../mm/advice.js';
 import { mlock, mlockall, munlock, munlockall } from '../mm/lock-memory.js';
 import type { MappedFile } from '../mm/mappable.js';
-import { mmap, mprotect, munmap, type MapRequest } from '../mm/mmap.js';
+import { checkMunmap, mmap, mprotect, munmap, type MapRequest } from '../mm/mmap.js';
 import { mremap } from '../mm/mremap.js';
 import { setBrk } from '../mm/program-break.js';
 import type { Locking } from '../mm/vma.js';
@@ -83,6 +83,28 @@ function placementOf(flags: number): MapRequest['placement'] {
   if ((flags & MAP_FIXED_NOREPLACE) !== 0) return 'fixed-noreplace';
   if ((flags & MAP_FIXED) !== 0) return 'fixed';
   return (flags & MAP_32BIT) !== 0 ? 'low-2g' : 'anywhere';
+}
+
+/** Runs of pages that are given back in one go. */
+const RUNS_AT_ONCE = 8192;
+
+function sysMunmap(task: Task, args: Registers): SyscallResult {
+  const [address, length] = [args.argument(0), args.argument(1)];
+  const { mm } = task;
+  if (mm.pages.runCount <= RUNS_AT_ONCE) return munmap(mm, address, length);
+  const error = checkMunmap(mm, address, length);
+  return error !== 0 ? error : munmapInParts(task, address, length);
+}
+
+/** The pages go first, while others have turns; then the mapping, with what was touched meanwhile. */
+async function munmapInParts(task: Task, address: number, length: number): Promise<number> {
+  const { mm } = task;
+  for (let at = address; ;) {
+    at = mm.pages.dropSome(at, address + length, RUNS_AT_ONCE);
+    if (at >= address + length) return munmap(mm, address, length);
+    if (!(await task.takeTurn())) return -Errno.EINTR;
+    while (mm.copying !== undefined) await mm.copying;
+  }
 }
 
 function sysMprotect(task: Task, args: Registers): number {
@@ -175,7 +197,7 @@ const table: readonly SyscallRow[] = [
   {
     number: 11,
     name: 'munmap',
-    handler: (task, args) => munmap(task.mm, args.argument(0), args.argument(1)),
+    handler: sysMunmap,
     args: RANGE,
     support: 'full',
   },
