@@ -26,6 +26,7 @@ const RECIPES = {
   bombs: { sources: ['bombs.c'], flags: ['-O1', '-pthread', ...STATIC] },
   busy_text: { sources: ['busy_text.c'], flags: ['-O1', '-pthread', ...STATIC] },
   call_sites: { sources: ['call_sites.c'], flags: ['-O1', '-pthread', ...STATIC] },
+  capability_calls: { sources: ['capability_calls.c'], flags: ['-O1', ...STATIC] },
   clock_calls: { sources: ['clock_calls.c'], flags: ['-O1', '-pthread', ...STATIC] },
   clocks: { sources: ['clocks.c'], flags: ['-O1', '-pthread', ...STATIC] },
   compute: bare('compute'),

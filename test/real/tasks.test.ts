@@ -28,6 +28,10 @@ describePlatforms('tasks', (platform) => {
     await expectSameAsNative([guest('signal_calls')]);
   });
 
+  it('capabilities of a process that is not root', async () => {
+    await expectSameAsNative([guest('capability_calls')]);
+  });
+
   it('state of one thread or process: names, locks, queues, barriers', async () => {
     await expectSameAsNative([guest('task_state'), 'one', 'two']);
   });

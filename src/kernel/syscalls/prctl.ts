@@ -43,11 +43,9 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
   /* PR_SET_NAME */ 15: setName,
   /* PR_GET_NAME */ 16: getName,
   /* PR_GET_SECCOMP */ 21: () => 0,
-  /* PR_CAPBSET_READ */ 23: ({ process, credentials }, capability) => {
+  /* PR_CAPBSET_READ: what root could have, whoever asks */ 23: ({ process }, capability) => {
     if (capability > LAST_CAPABILITY) return -Errno.EINVAL;
-    return Number(
-      credentials.euid === 0 && !process.attributes.droppedCapabilities.has(capability),
-    );
+    return Number(!process.attributes.droppedCapabilities.has(capability));
   },
   /* PR_CAPBSET_DROP */ 24: ({ process, credentials }, capability) => {
     if (credentials.euid !== 0) return -Errno.EPERM;
@@ -83,7 +81,10 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
   /* PR_GET_THP_DISABLE */ 42: ({ process }) => Number(process.attributes.refusesLargePages),
   /* PR_CAP_AMBIENT: there are none */ 47: (_task, operation, args) => {
     if (operation < 1 || operation > AMBIENT_LAST) return -Errno.EINVAL;
-    if (operation < AMBIENT_LAST && args.argument(2) > LAST_CAPABILITY) return -Errno.EINVAL;
+    const limit = operation < AMBIENT_LAST ? LAST_CAPABILITY : 0;
+    if (args.argument(2) > limit || args.argument(3) !== 0 || args.argument(4) !== 0) {
+      return -Errno.EINVAL;
+    }
     return operation === AMBIENT_RAISE ? -Errno.EPERM : 0;
   },
 };

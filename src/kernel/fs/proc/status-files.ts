@@ -112,6 +112,13 @@ function signalRows(task: Task): Rows {
 const CAPABILITIES = '000001ffffffffff';
 const NO_CAPABILITIES = '0000000000000000';
 
+function boundingSet({ process }: Task): string {
+  let set = BigInt(`0x${CAPABILITIES}`);
+  for (const capability of process.attributes.droppedCapabilities)
+    set &= ~(1n << BigInt(capability));
+  return set.toString(16).padStart(CAPABILITIES.length, '0');
+}
+
 /** Root has them all inside, others none. */
 function capabilityRows(task: Task): Rows {
   const own = task.credentials.euid === 0 ? CAPABILITIES : NO_CAPABILITIES;
@@ -119,7 +126,7 @@ function capabilityRows(task: Task): Rows {
     ['CapInh', NO_CAPABILITIES],
     ['CapPrm', own],
     ['CapEff', own],
-    ['CapBnd', CAPABILITIES],
+    ['CapBnd', boundingSet(task)],
     ['CapAmb', NO_CAPABILITIES],
     ['NoNewPrivs', task.process.attributes.noNewPrivileges ? '1' : '0'],
     ['Seccomp', '0'],
