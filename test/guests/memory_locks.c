@@ -155,6 +155,17 @@ static void moved(void) {
   printf("locked %ld\n", locked());
 }
 
+/* It becomes one mapping with its neighbours, and what it grows by is locked like the rest. */
+static void moved_beside(void) {
+  char *place = map(32 * PAGE, 0), *other = map(2 * PAGE, 0);
+  munmap(place + 4 * PAGE, 28 * PAGE);
+  mlock(place, 4 * PAGE);
+  mlock(other, 2 * PAGE);
+  other[0] = 'm';
+  char *at = mremap(other, PAGE, 24 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place + 4 * PAGE);
+  printf("locked %ld, there %d %d, %c\n", locked(), resident(at), resident(at + 23 * PAGE), at[0]);
+}
+
 static void inherited(void) { printf("locked %ld, flag %d\n", locked(), has_flag(stdout, " lo")); }
 
 static void across_fork(void) {
@@ -282,6 +293,7 @@ int main(int count, char **arguments) {
   in_child("pages that cannot be there", refused_pages);
   in_child("advice", advice);
   in_child("moved", moved);
+  in_child("moved beside another", moved_beside);
   in_child("across fork", across_fork);
   in_child("all", all);
   in_child("within the limit", within_limit);

@@ -89,6 +89,14 @@ export function* readDirents(bytes: Uint8Array): Generator<Dirent> {
   }
 }
 
+/** Where the first record begins that is at `offset` or behind it. */
+export function nextRecord(bytes: Uint8Array, offset: number): number {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (at < offset && at < view.length) at += view.readUInt16LE(at + DIRENT_RECLEN);
+  return Math.max(at, offset);
+}
+
 /** Length of as many whole records from `offset` on as `limit` bytes hold; 0 where not even one fits. */
 export function wholeRecords(bytes: Uint8Array, offset: number, limit: number): number {
   if (bytes.length - offset <= limit) {

@@ -1,7 +1,7 @@
 /** An open directory. Its entries are read once, and again after a seek to the start. */
 import { Errno } from '../abi/errno.js';
 import { Whence } from '../abi/fcntl.js';
-import { wholeRecords } from '../abi/dirent.js';
+import { nextRecord, wholeRecords } from '../abi/dirent.js';
 import type { StatRecord } from '../abi/stat.js';
 import type { Caller } from './caller.js';
 import { KernelMemory } from './kernel-memory.js';
@@ -10,6 +10,8 @@ import { OpenFile } from './open-file.js';
 export class DirectoryFile extends OpenFile {
   #entries: Uint8Array | undefined;
   #kernelMemory: KernelMemory | undefined;
+  /** The position is the program's own choice, which need not be where a record begins. */
+  #isSought = false;
 
   override get seekable(): boolean {
     return true;
@@ -40,6 +42,7 @@ export class DirectoryFile extends OpenFile {
       this.#forget();
     }
     this.position = target;
+    this.#isSought = true;
     return target;
   }
 
@@ -48,6 +51,8 @@ export class DirectoryFile extends OpenFile {
     if (typeof entries === 'number') {
       return entries;
     }
+    if (this.#isSought) this.position = nextRecord(entries, this.position);
+    this.#isSought = false;
     if (this.position >= entries.length) {
       // Nothing more to give: whoever reads on sees the end, whoever rewinds reads anew.
       this.#forget();

@@ -94,7 +94,8 @@ function setLocking(mm: MemoryManager, start: number, size: number, locking: Loc
 }
 
 /** What cannot be brought in, such as pages without access or behind the end of a file, is an error, but locked. */
-function bringIn(mm: MemoryManager, start: number, end: number): number {
+export function bringIn(mm: MemoryManager, start: number, end: number): number {
+  if (start >= end) return 0;
   for (const vma of mm.vmas.overlapping(start, end)) {
     const fault = mm.pager.bringIn(vma, Math.max(vma.start, start), Math.min(vma.end, end));
     if (fault !== 0) return fault === OUT_OF_MEMORY ? -Errno.EAGAIN : -Errno.ENOMEM;

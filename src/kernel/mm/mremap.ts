@@ -4,6 +4,7 @@ import { Errno } from '../abi/errno.js';
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi/mman.js';
 import { MMAP_MIN_ADDRESS } from './address-layout.js';
 import type { Credentials } from '../task/credentials.js';
+import { bringIn } from './lock-memory.js';
 import type { MemoryManager } from './memory-manager.js';
 import { discard, findFree, hasRoom, splitsBeyondLimit } from './mmap.js';
 import type { Vma } from './vma.js';
@@ -104,13 +105,14 @@ function move(
   if (old === undefined) return -Errno.EFAULT;
   const offset = old.file === undefined ? 0 : old.fileOffsetOf(from);
   const { locked } = old;
-  const vma = mm.insertVma(to, to + newSize, old, offset);
+  mm.insertVma(to, to + newSize, old, offset);
   if (oldSize !== 0) {
     mm.pages.move(from, Math.min(oldSize, newSize), to);
     if (keepsOld) unlock(mm, from, from + oldSize);
     else discard(mm, from, from + oldSize);
   }
-  if (locked === 'at-once') mm.pager.bringIn(vma, to + oldSize, to + newSize);
+  // By its place: the mapping may have become one with its neighbours.
+  if (locked === 'at-once') bringIn(mm, to + oldSize, to + newSize);
   return to;
 }
 

@@ -267,3 +267,23 @@ describe('changes', () => {
     expect(guest.memory.allocated).toBe(0);
   });
 });
+
+test('a directory is read on from anywhere, in whole records', () => {
+  const whole = guest.list('/a');
+  for (const call of ['getdents', 'getdents64'] as const) {
+    for (const offset of [1, 30, 63, 100, 5000]) {
+      const fd = guest.ok('open', '/a', 0o200000, 0);
+      guest.ok('lseek', fd, offset, 0);
+      const count = guest.ok(call, fd, MEMORY_START, 4096);
+      const bytes = guest.get(MEMORY_START, count);
+      const name = call === 'getdents' ? 18 : 19;
+      const names: string[] = [];
+      for (let at = 0; at < count; at += bytes.readUInt16LE(at + 16)) {
+        names.push(bytes.toString('latin1', at + name, bytes.indexOf(0, at + name)));
+      }
+      expect(names).toEqual(whole.slice(whole.length - names.length));
+      expect(names.length).toBeLessThan(whole.length);
+      guest.ok('close', fd);
+    }
+  }
+});
