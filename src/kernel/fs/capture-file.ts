@@ -21,7 +21,8 @@ export class CaptureFile extends OpenFile {
 
   override write(src: Uint8Array): number {
     if (src.length > 0) {
-      this.onData(src.slice());
+      // Not `slice`: that of a Buffer gives no copy.
+      this.onData(new Uint8Array(src));
     }
     return src.length;
   }

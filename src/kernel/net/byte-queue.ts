@@ -77,7 +77,7 @@ export class ByteQueue {
       this.kernelMemory.give(this.#start);
       if (this.#blocks.length === 1) this.#end -= this.#start;
     }
-    this.#blocks.unshift(bytes.slice());
+    this.#blocks.unshift(new Uint8Array(bytes));
     this.#start = 0;
     this.length += bytes.length;
   }
