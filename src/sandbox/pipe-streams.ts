@@ -68,6 +68,8 @@ export class PipeReader extends Readable {
 /** What the program reads. It fails with EPIPE once nobody in the sandbox can. */
 export class PipeWriter extends Writable {
   readonly #end: PipeEnd;
+  /** Of the write that waits for room. */
+  #written: ((error?: Error) => void) | undefined;
 
   constructor(pipe: PipeFile) {
     super();
@@ -80,7 +82,11 @@ export class PipeWriter extends Writable {
       callback();
     } else if (count >= 0 || count === -Errno.EAGAIN) {
       const rest = chunk.subarray(Math.max(0, count));
-      this.#end.wait(POLL_WRITABLE, () => this._write(rest, _encoding, callback));
+      this.#written = callback;
+      this.#end.wait(POLL_WRITABLE, () => {
+        this.#written = undefined;
+        this._write(rest, _encoding, callback);
+      });
     } else {
       callback(writeError(-count));
     }
@@ -93,6 +99,7 @@ export class PipeWriter extends Writable {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#end.close();
+    this.#written?.(error ?? writeError(Errno.EPIPE));
     callback(error);
   }
 }

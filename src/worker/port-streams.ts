@@ -2,6 +2,7 @@
  * Streams whose other end is on another thread. A port carries chunks of bytes and, at the end, null. It is closed by
  * whoever is done first, which ends the stream on the other side.
  */
+import { constants } from 'node:os';
 import { Readable, Writable } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 
@@ -101,6 +102,9 @@ export class PortWritable extends Writable {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.port.close();
+    const written = this.#written;
+    this.#written = undefined;
+    written?.(error ?? writeError(BROKEN));
     callback(error);
   }
 }
@@ -111,6 +115,8 @@ interface Failure {
   readonly code: string | undefined;
   readonly errno: number | undefined;
 }
+
+const BROKEN: Failure = { message: 'write EPIPE', code: 'EPIPE', errno: -constants.errno.EPIPE };
 
 function writeError({ message, code, errno }: Failure): Error {
   return Object.assign(new Error(message), { errno, code, syscall: 'write' });

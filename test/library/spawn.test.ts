@@ -140,6 +140,16 @@ const scenarios: Readonly<Record<string, (spawn: Spawn) => Promise<unknown>>> = 
     await Promise.race([failed, once(child, 'close')]);
     return { code: error.code, syscall: error.syscall };
   },
+  'a write that a program does not live to read': async (spawn) => {
+    const child = spawn('/bin/sleep', ['0.1']);
+    child.stdin?.on('error', () => undefined);
+    const end = closed(child);
+    const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+      child.stdin?.write(Buffer.alloc(1_000_000), resolve);
+    });
+    await end;
+    return { code: error?.code, errno: error?.errno, syscall: error?.syscall };
+  },
   'output that nobody listens to': async (spawn) => eventsOf(shell(spawn, 'echo unheard')),
   'a reader that goes away': async (spawn) => {
     const child = shell(spawn, 'echo first; while :; do echo more; done');
