@@ -110,7 +110,7 @@ describe('a stack trace', () => {
         RINGFENCE_KVM_DEVICE: '/nonexistent',
       }),
     );
-    expect(stderr).toMatch(/ at createKvm \(.*src\/sandbox\.ts:\d+:\d+\)/);
+    expect(stderr).toMatch(/ at createKvm \(.*src\/sandbox\/create-platform\.ts:\d+:\d+\)/);
   });
 });
 
