@@ -5,15 +5,15 @@
 const MOST_KEPT = 4096;
 
 export class Scratch {
-  readonly bytes: Buffer;
-  readonly #kept = new Array<Buffer | undefined>(MOST_KEPT + 1);
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #kept = new Array<Uint8Array | undefined>(MOST_KEPT + 1);
 
   constructor(readonly size: number) {
-    this.bytes = Buffer.allocUnsafeSlow(size);
+    this.bytes = new Uint8Array(size);
   }
 
   /** The first `length` bytes, or all there are. */
-  first(length: number): Buffer {
+  first(length: number): Uint8Array {
     if (length >= this.size) return this.bytes;
     if (length > MOST_KEPT) return this.bytes.subarray(0, length);
     return (this.#kept[length] ??= this.bytes.subarray(0, length));

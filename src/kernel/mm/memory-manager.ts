@@ -58,6 +58,7 @@ export interface ProgramLayout {
 
 const STRING_CHUNK = 256;
 const scratch = new Scratch(PAGE_SIZE);
+const scratchText = Buffer.from(scratch.bytes.buffer);
 /** A stack grows by more than the page touched, so that the next pages come with it. */
 const STACK_STEP = 64 * 1024;
 /** Bytes of the host's that the records of a mapping and of a run of pages take. */
@@ -201,7 +202,7 @@ export class MemoryManager {
       const wanted = Math.min(room, text === '' ? STRING_CHUNK : PAGE_SIZE);
       const count = this.copyIn(at, scratch.first(wanted));
       const end = scratch.first(count).indexOf(0);
-      text += scratch.bytes.toString('latin1', 0, end < 0 ? count : end);
+      text += scratchText.toString('latin1', 0, end < 0 ? count : end);
       if (text.length > max) return -Errno.ENAMETOOLONG;
       if (end >= 0) return text;
       if (count < wanted) return -Errno.EFAULT;

@@ -39,7 +39,7 @@ export function readInto(
     done += copied;
     if (copied < count) {
       if (offset === AT_POSITION) {
-        file.unread(Uint8Array.prototype.slice.call(chunk.bytes, copied, count));
+        file.unread(chunk.bytes.slice(copied, count));
       }
       return done > 0 ? done : -Errno.EFAULT;
     }
