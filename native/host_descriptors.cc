@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace host_files {
 namespace {
@@ -110,8 +111,27 @@ Napi::Value Duplicate(const Napi::CallbackInfo &info) {
   return Result(info, OrErrno(fcntl(IntArgument(info[0]), F_DUPFD_CLOEXEC, 3)));
 }
 
+// Descriptors that go with the environment: a worker may be terminated while sandboxes live on it.
+struct Kept {
+  std::unordered_set<int> fds;
+  ~Kept() {
+    for (int fd : fds)
+      close(fd);
+  }
+};
+
+// (fd): what closeFd has not closed by then is closed with the environment.
+Napi::Value Keep(const Napi::CallbackInfo &info) {
+  int fd = IntArgument(info[0]);
+  if (fd >= 0)
+    info.Env().GetInstanceData<Kept>()->fds.insert(fd);
+  return info[0];
+}
+
 Napi::Value Close(const Napi::CallbackInfo &info) {
-  return Result(info, OrErrno(close(IntArgument(info[0]))));
+  int fd = IntArgument(info[0]);
+  info.Env().GetInstanceData<Kept>()->fds.erase(fd);
+  return Result(info, OrErrno(close(fd)));
 }
 
 // Size of what the argument of a permitted ioctl points to; 0 for one that takes an int; -1 for others.
@@ -178,6 +198,8 @@ void InitHostDescriptors(Napi::Env env, Napi::Object exports) {
   exports["getSeals"] = Napi::Function::New(env, GetSeals);
   exports["reopenTerminal"] = Napi::Function::New(env, ReopenTerminal);
   exports["duplicateFd"] = Napi::Function::New(env, Duplicate);
+  env.SetInstanceData(new Kept);
+  exports["keepFd"] = Napi::Function::New(env, Keep);
   exports["closeFd"] = Napi::Function::New(env, Close);
   exports["ioctlFd"] = Napi::Function::New(env, Ioctl);
 }

@@ -85,6 +85,8 @@ interface HostFiles {
   reopenTerminal(fd: number): number;
   duplicateFd(fd: number): number;
   closeFd(fd: number): number;
+  /** Gives `fd`, which is closed when this thread's JavaScript ends if `closeFd` has not been before; or an errno. */
+  keepFd(fd: number): number;
   /** A fixed list of terminal requests; -ENOTTY for others. */
   ioctlFd(fd: number, request: number, argument: Uint8Array | number): number;
 

@@ -126,6 +126,21 @@ describeKvm('a sandbox', () => {
     expect(open()).toBe(before);
   });
 
+  it('leaves nothing open where its thread ends under it', async () => {
+    const onSyscall = module('leaves', `export default { getppid: () => process.exit() };`);
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const end = async (): Promise<void> => {
+      const sandbox = await Sandbox.create({ ...MEMORY, onSyscall, thread: 'own' });
+      const { ended } = await sandbox.start('/bin/sh', ASK);
+      await expect(ended).rejects.toThrow(PlatformError);
+      await sandbox.dispose();
+    };
+    await end();
+    const before = open();
+    for (let n = 0; n < 3; n++) await end();
+    expect(open()).toBe(before);
+  });
+
   it('whose thread ends fails, and the next has another', async () => {
     const onSyscall = module('ends', `export default { getppid: () => process.exit() };`);
     const sandbox = await Sandbox.create({ ...MEMORY, onSyscall });

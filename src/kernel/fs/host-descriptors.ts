@@ -30,7 +30,7 @@ export class HostDescriptors {
   /** Counts what an open gave: a descriptor, or a negative errno, which is given back as it is. */
   opened(fd: number): number {
     this.#held += fd >= 0 ? 1 : 0;
-    return fd;
+    return hostFiles.keepFd(fd);
   }
 
   close(fd: number): void {

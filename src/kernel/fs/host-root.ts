@@ -24,6 +24,7 @@ export class HostRoot {
     if (this.fd < 0) {
       throw new HostDirectoryError(hostPath, -this.fd);
     }
+    hostFiles.keepFd(this.fd);
   }
 
   close(): void {
