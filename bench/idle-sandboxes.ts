@@ -17,7 +17,8 @@ const BEFORE = 2;
 const SETTLED = 200;
 
 const PARTS = [
-  ['/proc/self/smaps_rollup', ['Pss']],
+  // Not the pages of files, which are the host's cache of Node.js's own code.
+  ['/proc/self/smaps_rollup', ['Pss_Anon', 'Pss_Shmem']],
   ['/proc/self/status', ['VmPTE']],
   ['/proc/meminfo', ['SecPageTables', 'VmallocUsed', 'Slab']],
 ] as const;

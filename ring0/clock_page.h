@@ -20,10 +20,14 @@ struct rf_clock_page {
   uint64_t multiplier; /* nanoseconds a cycle, in units of 2^-32 */
 };
 
+/* Nanoseconds that so many cycles take. */
+static inline uint64_t rf_clock_passed(uint64_t cycles, uint64_t multiplier) {
+  return (uint64_t)(((unsigned __int128)cycles * multiplier) >> 32);
+}
+
 /* Nanoseconds of CLOCK_MONOTONIC when the counter reads `cycles`, at or behind the page's own. */
 static inline uint64_t rf_clock_at(const struct rf_clock_page *page, uint64_t cycles) {
-  unsigned __int128 passed = (unsigned __int128)(cycles - page->cycles) * page->multiplier;
-  return page->monotonic + (uint64_t)(passed >> 32);
+  return page->monotonic + rf_clock_passed(cycles - page->cycles, page->multiplier);
 }
 
 #endif

@@ -27,56 +27,70 @@ static long call(long number, long first, void *second) {
   return result;
 }
 
-/* Not before what comes before it, and not after what comes behind (SDM volume 2, RDTSC). */
+/*
+ * Not before what comes before it (SDM volume 2, RDTSC). What comes behind may be read a moment before the
+ * counter: then a line of the page is followed some nanoseconds past its end, where the next begins at it.
+ */
 static uint64_t read_counter(void) {
   uint32_t low, high;
-  __asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
+  __asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
   return ((uint64_t)high << 32) | low;
 }
 
-/* Nanoseconds, or 0 where the page does not tell. A counter that is behind another processor's counts as
- * equal. */
-static uint64_t read_clock(int realtime) {
+struct reading {
+  uint64_t seconds, nanoseconds;
+};
+
+/*
+ * Whether the page tells. A counter that is behind another processor's counts as equal. Behind the counter's
+ * reading, which all else waits for, comes as little as can be: the page's time is divided meanwhile.
+ */
+static inline __attribute__((always_inline)) int read_clock(int realtime, struct reading *reading) {
   const volatile struct rf_clock_page *shared = clock_page();
-  struct rf_clock_page page;
-  uint64_t cycles;
+  uint32_t sequence, ready;
+  uint64_t begin, base, multiplier, cycles;
   do {
-    page.sequence = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
-    page.ready = shared->ready;
-    page.cycles = shared->cycles;
-    page.monotonic = shared->monotonic;
-    page.realtime = shared->realtime;
-    page.multiplier = shared->multiplier;
+    sequence = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
+    ready = shared->ready;
+    begin = shared->cycles;
+    base = shared->monotonic + (realtime ? (uint64_t)shared->realtime : 0);
+    multiplier = shared->multiplier;
     cycles = read_counter();
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  } while ((page.sequence & 1) || page.sequence != shared->sequence);
-  if (!page.ready)
+  } while ((sequence & 1) || sequence != shared->sequence);
+  if (!ready)
     return 0;
-  if (cycles < page.cycles)
-    cycles = page.cycles;
-  return rf_clock_at(&page, cycles) + (realtime ? (uint64_t)page.realtime : 0);
+  __asm__("" : "+r"(base)); /* not before the counter, which it would hold up */
+  uint64_t passed = cycles < begin ? 0 : rf_clock_passed(cycles - begin, multiplier);
+  reading->seconds = base / NANOSECONDS;
+  reading->nanoseconds = base % NANOSECONDS + passed;
+  if (__builtin_expect(reading->nanoseconds >= NANOSECONDS, 0)) {
+    reading->seconds += reading->nanoseconds / NANOSECONDS;
+    reading->nanoseconds %= NANOSECONDS;
+  }
+  return 1;
 }
 
-static uint64_t time_of(clockid_t clock) {
+static inline __attribute__((always_inline)) int time_of(clockid_t clock, struct reading *reading) {
   switch (clock) {
   case CLOCK_REALTIME:
   case CLOCK_REALTIME_COARSE:
-    return read_clock(1);
+    return read_clock(1, reading);
   case CLOCK_MONOTONIC:
   case CLOCK_MONOTONIC_COARSE:
   case CLOCK_BOOTTIME:
-    return read_clock(0);
+    return read_clock(0, reading);
   default:
     return 0;
   }
 }
 
 int __vdso_clock_gettime(clockid_t clock, struct timespec *time) {
-  uint64_t now = time_of(clock);
-  if (now == 0)
+  struct reading now;
+  if (!time_of(clock, &now))
     return (int)call(SYS_clock_gettime, clock, time);
-  time->tv_sec = (time_t)(now / NANOSECONDS);
-  time->tv_nsec = (long)(now % NANOSECONDS);
+  time->tv_sec = (time_t)now.seconds;
+  time->tv_nsec = (long)now.nanoseconds;
   return 0;
 }
 
@@ -92,24 +106,23 @@ int __vdso_clock_getres(clockid_t clock, struct timespec *resolution) {
 }
 
 int __vdso_gettimeofday(struct timeval *time, void *zone) {
-  uint64_t now = zone ? 0 : read_clock(1);
-  if (now == 0)
+  struct reading now;
+  if (zone || !read_clock(1, &now))
     return (int)call(SYS_gettimeofday, (long)time, zone);
   if (time) {
-    time->tv_sec = (time_t)(now / NANOSECONDS);
-    time->tv_usec = (suseconds_t)(now % NANOSECONDS / 1000);
+    time->tv_sec = (time_t)now.seconds;
+    time->tv_usec = (suseconds_t)(now.nanoseconds / 1000);
   }
   return 0;
 }
 
 time_t __vdso_time(time_t *seconds) {
-  uint64_t now = read_clock(1);
-  if (now == 0)
+  struct reading now;
+  if (!read_clock(1, &now))
     return call(SYS_time, (long)seconds, NULL);
-  time_t result = (time_t)(now / NANOSECONDS);
   if (seconds)
-    *seconds = result;
-  return result;
+    *seconds = (time_t)now.seconds;
+  return (time_t)now.seconds;
 }
 
 int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused) {

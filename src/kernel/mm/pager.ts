@@ -27,7 +27,10 @@ const KIB = 1024;
 const FIRST_CHUNK = 64 * KIB;
 /** The size of a large page: chunks grow to it where faults come in sequence. */
 const LARGE_CHUNK = 2048 * KIB;
-const FILE_WINDOW = 256 * KIB;
+/** Read from a file at once. */
+const FILE_WINDOW = 128 * KIB;
+/** Mapped at once of what is in memory already. */
+const RESIDENT_WINDOW = 512 * KIB;
 const COPY_WINDOW = 64 * KIB;
 /** Copied at once where a page is written that a fork left shared: a fault costs as much as copying some pages. */
 const FORK_WINDOW = 32 * KIB;
@@ -144,7 +147,31 @@ export class Pager {
       Math.min(low + size, vma.end),
     );
     if (copy) return this.#copyFromFile(vma, file, page, hole.start, hole.end);
-    return this.#mapFromFile(vma, file, page, hole.start, hole.end, access);
+    const fault = this.#mapFromFile(vma, file, page, hole.start, hole.end, access);
+    if (fault === 0 && access !== Access.Write) this.#mapResident(vma, file, page);
+    return fault;
+  }
+
+  /** What others have brought in around `page` costs less than a fault. */
+  #mapResident(vma: Vma, file: Mappable, page: number): void {
+    const low = page - (page % RESIDENT_WINDOW);
+    const end = Math.min(low + RESIDENT_WINDOW, vma.end);
+    for (let at = Math.max(low, vma.start); at < end;) {
+      const run = this.pages.find(at);
+      const offset = vma.fileOffsetOf(at);
+      if (run !== undefined) {
+        at = run.end;
+      } else if (file.isResident?.(offset) === true) {
+        const hole = this.pages.holeAround(at, at, end);
+        const frames = file.pageAt(offset, hole.end - at, false);
+        if (typeof frames !== 'object') return;
+        this.#memory.incRef(frames);
+        this.#add(vma, at, frames, { owned: false, writeProtected: true });
+        at += frames.end - frames.start;
+      } else {
+        at += PAGE_SIZE;
+      }
+    }
   }
 
   #mapFromFile(
