@@ -19,23 +19,37 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Whether a child ends before its parent waits is chance: what tells of it comes behind the wait. */
+static void hold(int how) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(how, &child, NULL);
+}
+
 static void tasks(void) {
   siginfo_t info;
   int status;
+  hold(SIG_BLOCK);
   pid_t child = fork();
   if (child == 0)
     _exit(3);
   waitpid(child, &status, 0);
+  hold(SIG_UNBLOCK);
+  hold(SIG_BLOCK);
   child = vfork();
   if (child == 0)
     _exit(0);
   waitid(P_ALL, 0, &info, WEXITED);
+  hold(SIG_UNBLOCK);
+  hold(SIG_BLOCK);
   child = fork();
   if (child == 0) {
     kill(getpid(), SIGKILL);
     _exit(0);
   }
   waitpid(child, &status, 0);
+  hold(SIG_UNBLOCK);
   waitpid(-1, &status, WNOHANG);
   prctl(PR_SET_NAME, "hello");
   char name[16];
