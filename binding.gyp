@@ -40,6 +40,7 @@
         "native/ptrace_template.c",
         "native/self_test.c",
         "native/space_io.c",
+        "native/spare_machine.cc",
         "native/stub.c",
         "native/table_pool.c",
         "native/trace_watchdog.cc",

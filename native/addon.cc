@@ -1,10 +1,12 @@
 // The addon: KVM, ptrace, the memory file, and the host's files, each defined by its own source.
 #include <napi.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "guest_clock_binding.h"
 #include "host_files.h"
@@ -14,6 +16,7 @@
 #include "open_file.h"
 #include "ptrace_machine.h"
 #include "registers.h"
+#include "spare_machine.h"
 
 namespace {
 
@@ -67,16 +70,29 @@ void FillRandom(const Napi::CallbackInfo &info) {
   }
 }
 
+// supplementaryGroups(): those of this process, by getgroups(2). Node.js's own adds the effective one.
+Napi::Value SupplementaryGroups(const Napi::CallbackInfo &info) {
+  int count = getgroups(0, nullptr);
+  std::vector<gid_t> groups(count > 0 ? static_cast<size_t>(count) : 0);
+  count = getgroups(static_cast<int>(groups.size()), groups.data());
+  auto result = Napi::Array::New(info.Env());
+  for (int i = 0; i < count; i++)
+    result.Set(static_cast<uint32_t>(i), Napi::Number::New(info.Env(), groups[static_cast<size_t>(i)]));
+  return result;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", Constants(env));
   exports.Set("MemoryFile", MemoryFile::Define(env));
   exports.Set("OpenFile", OpenFile::Define(env));
   exports.Set("Machine", Machine::Define(env));
+  exports.Set("SpareMachine", SpareMachine::Define(env));
   exports.Set("Space", Space::Define(env));
   exports.Set("Context", Context::Define(env));
   exports.Set("kvmCapabilities", Napi::Function::New(env, KvmCapabilities, "kvmCapabilities"));
   exports.Set("interruptContext", Napi::Function::New(env, InterruptContext, "interruptContext"));
   exports.Set("fillRandom", Napi::Function::New(env, FillRandom, "fillRandom"));
+  exports.Set("supplementaryGroups", Napi::Function::New(env, SupplementaryGroups, "supplementaryGroups"));
   InitGuestClock(env, exports);
   InitPtrace(env, exports);
   InitHostFiles(env, exports);

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "spare_machine.h"
+
 namespace {
 
 rf_registers *RegistersArgument(const Napi::Value &value) {
@@ -68,7 +70,11 @@ Napi::Function Machine::Define(Napi::Env env) {
 
 Machine::Machine(const Napi::CallbackInfo &info)
     : ObjectWrap(info), state_(std::make_shared<MachineState>()) {
-  OpenMachine(info.Env(), info[0].As<Napi::String>().Utf8Value());
+  const std::string device = info[0].As<Napi::String>();
+  if (info[2].IsObject())
+    state_->machine = SpareMachine::Unwrap(info[2].As<Napi::Object>())->Take(device);
+  if (!state_->machine)
+    OpenMachine(info.Env(), device);
   rf_machine_set_exitless(
       state_->machine, info[1].IsNumber() ? static_cast<rf_exitless>(info[1].As<Napi::Number>().Uint32Value())
                                           : RF_EXITLESS_OFF);

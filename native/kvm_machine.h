@@ -25,8 +25,8 @@ struct MachineState {
   void Close();
 };
 
-// new Machine(device, exitless): opens KVM and finds the host's class. Throws an Error with `errno` and
-// `stage`.
+// new Machine(device, exitless, spare): opens KVM and finds the host's class, or takes a spare machine that
+// has. Throws an Error with `errno` and `stage`.
 class Machine : public Napi::ObjectWrap<Machine> {
 public:
   static Napi::Function Define(Napi::Env env);

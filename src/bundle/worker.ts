@@ -1,6 +1,8 @@
 /** The worker thread that sandboxes live on. */
-import { parentPort, type MessagePort } from 'node:worker_threads';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { loadBundle } from './bundle.js';
 
 const { serve } = loadBundle(__dirname, require).exports.worker();
-serve(parentPort as MessagePort, (url) => import(url) as Promise<{ readonly default?: unknown }>);
+const { isShared } = workerData as { isShared: boolean };
+type Module = Promise<{ readonly default?: unknown }>;
+serve(parentPort as MessagePort, (url) => import(url) as Module, isShared);

@@ -27,6 +27,13 @@ export interface NativeOpenFile {
   close(): void;
 }
 
+/** A machine opened ahead, by a thread of its own, for the next that is wanted on this one. */
+export interface NativeSpareMachine {
+  /** Opens one, unless there is one; failures are for whoever opens the next. */
+  prepare(device: string): void;
+  dispose(): void;
+}
+
 export interface NativeMachine {
   readonly hostClass: 'hardware' | 'deprivileged';
   /** The first address behind the last one that a guest may have mapped. */
@@ -149,11 +156,18 @@ export interface NativeAddon {
   /** Duplicates the descriptor. @throws {Error} with `errno` */
   readonly OpenFile: new (fd: number) => NativeOpenFile;
   /** @throws {Error} with `errno` and `stage` */
-  readonly Machine: new (device: string, exitless?: number) => NativeMachine;
+  readonly Machine: new (
+    device: string,
+    exitless?: number,
+    spare?: NativeSpareMachine,
+  ) => NativeMachine;
+  readonly SpareMachine: new () => NativeSpareMachine;
   readonly Space: new (machine: NativeMachine) => NativeSpace;
   readonly Context: new () => NativeContext;
   /** Interrupts a context of any thread, on either platform; false where there is none of that id. */
   interruptContext(id: number): boolean;
+  /** Of this process, by getgroups(2). */
+  supplementaryGroups(): number[];
   /** What KVM_CHECK_EXTENSION says, by name, and `KVM_API_VERSION`; or -errno of open(2). */
   kvmCapabilities(device: string): Record<string, number> | number;
 }

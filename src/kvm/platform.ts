@@ -1,6 +1,6 @@
 /** The KVM platform: a machine, its memory, its vCPUs. */
 import { availableParallelism } from 'node:os';
-import { native, type NativeMachine } from '../host/native.js';
+import { native, type NativeMachine, type NativeSpareMachine } from '../host/native.js';
 import { MemoryFile } from '../memory/memory-file.js';
 import type { AddressSpace, Context, Memory, Platform } from '../platform/contract.js';
 import { PlatformError, UnavailableError } from '../platform/errors.js';
@@ -25,6 +25,8 @@ export interface KvmPlatformOptions {
    * (`auto`), never (`off`, the default), or always.
    */
   readonly exitless?: Exitless;
+  /** Taken where it is of the device; and prepared once more when the platform is disposed of. */
+  readonly spare?: NativeSpareMachine;
 }
 
 export type Exitless = 'auto' | 'off' | 'on';
@@ -43,6 +45,7 @@ export class KvmPlatform implements Platform {
   readonly maxUserAddress: number;
   readonly #memory: MemoryFile;
   readonly #machine: NativeMachine;
+  readonly #prepareSpare: () => void;
   readonly #parts: SpaceParts;
   readonly #files: HostFileSlots;
   readonly #tables: PageTablesCache;
@@ -51,7 +54,9 @@ export class KvmPlatform implements Platform {
   #disposed = false;
 
   constructor(options: KvmPlatformOptions = {}) {
-    this.#machine = openMachine(options.device ?? '/dev/kvm', options.exitless ?? 'off');
+    const { device = '/dev/kvm', exitless = 'off', spare } = options;
+    this.#machine = openMachine(device, exitless, spare);
+    this.#prepareSpare = () => spare?.prepare(device);
     this.maxUserAddress = this.#machine.lastAddress;
     this.hasHostCounter = this.#machine.hasHostCounter;
     let memory: MemoryFile | undefined;
@@ -127,6 +132,7 @@ export class KvmPlatform implements Platform {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#prepareSpare(); // beside the end of this one
     this.#pool.close();
     this.#machine.dispose(); // waits for the vCPUs, which use the page tables
     this.#tables.close();
@@ -148,12 +154,17 @@ function defaultVcpus(): number {
   return Math.min(availableParallelism(), native.constants.maxVcpus);
 }
 
-function openMachine(device: string, exitless: Exitless): NativeMachine {
+function openMachine(
+  device: string,
+  exitless: Exitless,
+  spare: NativeSpareMachine | undefined,
+): NativeMachine {
   const { exitlessOff, exitlessAuto, exitlessOn } = native.constants;
   try {
     return new native.Machine(
       device,
       { off: exitlessOff, auto: exitlessAuto, on: exitlessOn }[exitless],
+      spare,
     );
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 /** Takes the best platform that this machine has, or the one that is asked for. */
 import { PlatformError } from '../errors.js';
 import { canOpenKvmDevice, inspectKvmDevice, kvmDevicePath } from '../host/kvm-device.js';
+import type { NativeSpareMachine } from '../host/native.js';
 import type { PlatformOptions } from '../options.js';
 import type { Platform } from '../platform/contract.js';
 import { UnavailableError } from '../platform/errors.js';
@@ -11,18 +12,24 @@ const DEFAULT_MEMORY = 2 * 1024 ** 3;
  * Makes a platform. Dispose of it when done: it holds a virtual machine or processes, memory and threads.
  * @throws {PlatformError} where this machine has none; the message says what to do
  */
-export async function createPlatform(options: PlatformOptions = {}): Promise<Platform> {
+export async function createPlatform(
+  options: PlatformOptions = {},
+  spare?: NativeSpareMachine,
+): Promise<Platform> {
   const { platform = 'auto' } = options;
   if (platform === 'ptrace') return createPtrace(options);
   try {
-    return await createKvm(options);
+    return await createKvm(options, spare);
   } catch (error) {
     if (platform === 'kvm' || !(error instanceof UnavailableError)) throw error;
     return await fallBack(options, error);
   }
 }
 
-async function createKvm(options: PlatformOptions): Promise<Platform> {
+async function createKvm(
+  options: PlatformOptions,
+  spare: NativeSpareMachine | undefined,
+): Promise<Platform> {
   const device = kvmDevicePath();
   if (!canOpenKvmDevice(device)) throw unavailable(device);
   const { createKvmPlatform } = await import('../kvm/platform.js');
@@ -31,6 +38,7 @@ async function createKvm(options: PlatformOptions): Promise<Platform> {
     device,
     callSites: options.rewriteCalls === true,
     exitless: options.exitless ?? 'auto',
+    ...(spare === undefined ? {} : { spare }),
   });
 }
 

@@ -1,6 +1,7 @@
 /** A sandbox on this thread. Joins a platform and a kernel: the only place that knows both. */
 import { constants } from 'node:os';
 import { StartError } from '../errors.js';
+import type { NativeSpareMachine } from '../host/native.js';
 import { createFsContext, enter, WorkingDirectoryError } from '../kernel/fs/create-fs-context.js';
 import type { FdTable } from '../kernel/fs/fd-table.js';
 import type { FsContext } from '../kernel/fs/fs-context.js';
@@ -57,13 +58,16 @@ export class LocalSandbox implements SandboxHost {
   }
 
   /** @throws {PlatformError} where this machine cannot run guests, {TypeError} for options that make no sense */
-  static async create(options: LocalSandboxOptions): Promise<LocalSandbox> {
+  static async create(
+    options: LocalSandboxOptions,
+    spare?: NativeSpareMachine,
+  ): Promise<LocalSandbox> {
     const { platform = 'auto', ...rest } = options;
     const hostNetwork = reachesHost(options.net) ? await createHostNetwork() : undefined;
     if (typeof platform === 'object') {
       return new LocalSandbox(platform, false, hostNetwork, options);
     }
-    const created = await createPlatform({ ...rest, platform });
+    const created = await createPlatform({ ...rest, platform }, spare);
     try {
       return new LocalSandbox(created, true, hostNetwork, options);
     } catch (error) {

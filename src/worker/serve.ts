@@ -1,5 +1,6 @@
 /** The worker's side: sandboxes for another thread. */
 import type { MessagePort } from 'node:worker_threads';
+import { native, type NativeSpareMachine } from '../host/native.js';
 import type { UserFileSystem } from '../kernel/fs/user/user-file-system.js';
 import type { SyscallHooks } from '../kernel/hooks/syscall-hooks.js';
 import type { TraceEvent } from '../kernel/trace/trace-event.js';
@@ -29,9 +30,11 @@ const MOST_EVENTS = 256;
 /** About the bytes that one takes. */
 const EVENT_SIZE = 512;
 
-export function serve(parent: MessagePort, importModule: ImportModule): void {
+/** `isShared`: sandboxes follow one another here, so that a machine made ahead is of use. */
+export function serve(parent: MessagePort, importModule: ImportModule, isShared: boolean): void {
+  const spare = isShared ? new native.SpareMachine() : undefined;
   parent.on('message', (request: CreateRequest) => {
-    void new Server(request).create(request.options, importModule);
+    void new Server(request).create(request.options, importModule, spare);
   });
 }
 
@@ -49,9 +52,14 @@ class Server {
     this.#backlog = new Backlog(backlog);
   }
 
-  async create(options: RemoteOptions, importModule: ImportModule): Promise<void> {
+  async create(
+    options: RemoteOptions,
+    importModule: ImportModule,
+    spare: NativeSpareMachine | undefined,
+  ): Promise<void> {
     try {
-      const sandbox = await LocalSandbox.create(await this.#localOptions(options, importModule));
+      const local = await this.#localOptions(options, importModule);
+      const sandbox = await LocalSandbox.create(local, spare);
       this.#port.on('message', (order: Order) => this.#obey(sandbox, order));
       this.#send({ kind: 'created', timeOrigin: performance.timeOrigin });
     } catch (error) {

@@ -27,7 +27,7 @@ export class SandboxThread {
   }
 
   private constructor(readonly isShared: boolean) {
-    this.#worker = new Worker(ENTRY, { name: 'ringfence' });
+    this.#worker = new Worker(ENTRY, { name: 'ringfence', workerData: { isShared } });
     this.#worker.on('error', (error) => this.#ended(error));
     this.#worker.on('exit', () => this.#ended());
     // What keeps Node.js from its end is what is under way, not the thread.

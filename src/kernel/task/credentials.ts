@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { supplementaryGroups } from '../../host/groups.js';
 
 /** Identities of a process, credentials(7). Immutable: a change replaces the object. */
 export interface Credentials {
@@ -33,16 +33,13 @@ export function simpleCredentials(
   };
 }
 
-/** Supplementary groups of this process. Node.js's own getgroups adds the effective group. */
-function hostGroups(): readonly number[] {
-  const status = readFileSync('/proc/self/status', 'latin1');
-  const line = /^Groups:(.*)$/m.exec(status)?.[1] ?? '';
-  return line.split(/\s+/).filter(Boolean).map(Number);
-}
-
 /** Those of the process that runs the kernel, so that `id` and `ls -l` agree with a native run. */
 export function hostCredentials(): Credentials {
-  return simpleCredentials(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, hostGroups());
+  return simpleCredentials(
+    process.geteuid?.() ?? 0,
+    process.getegid?.() ?? 0,
+    supplementaryGroups(),
+  );
 }
 
 /** Whether `sender` may signal `target` and the like (kill(2)): root may, and those with an id in common. */
