@@ -8,6 +8,7 @@
         "native/call_sites.c",
         "native/context.c",
         "native/doorway.c",
+        "native/early_exit.c",
         "native/exchange.c",
         "native/file_area.c",
         "native/guarded_memory.c",

@@ -25,6 +25,7 @@ void rf_context_init(struct rf_context *context) {
   memset(context, 0, sizeof(*context));
   context->id = rf_interrupts_new_id();
   context->cpu = -1;
+  rf_early_exit_init(&context->early);
   for (unsigned number = 0; number < RF_ANSWERS; number++)
     context->answers[number] = RF_NO_ANSWER;
   context->xsave.region[XSAVE_FCW] = FCW_INITIAL;

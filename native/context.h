@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../ring0/abi.h"
+#include "early_exit.h"
 #include "kvm.h"
 #include "kvm_ioctl.h"
 #include "pace.h"
@@ -20,6 +21,7 @@ struct rf_context {
   /* The vCPU whose extended state is this context's; NULL where `xsave` holds it. */
   struct rf_vcpu *loaded;
   struct rf_pace pace;
+  struct rf_early_exit early;
   int32_t cpu;                 /* vCPU it last ran on, or -1 */
   int64_t answers[RF_ANSWERS]; /* as in the mailbox of the vCPU where it is loaded */
   struct kvm_xsave xsave;

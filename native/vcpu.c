@@ -21,6 +21,7 @@
 
 /* What `syscall` clears: TF, IF, DF, IOPL, NT, RF, AC, as Linux does (arch/x86/kernel/cpu/common.c). */
 #define SYSCALL_FLAG_MASK 0x57700ull
+#define FLAGS_IF 0x200ull
 
 /* Nobody else's. A real-time signal would fail, and the kick with it, at RLIMIT_SIGPENDING. */
 #define KICK_SIGNAL SIGSTKFLT
@@ -82,14 +83,16 @@ static uint64_t doorway_address(const struct rf_machine *machine) {
 }
 
 int rf_vcpu_set_doorway(struct rf_vcpu *vcpu) {
+  bool deprivileged = vcpu->machine->host_class == RF_CLASS_DEPRIVILEGED;
   rf_write_descriptors(rf_machine_vcpu_page(vcpu->machine, vcpu->id, RF_VCPU_DESCRIPTORS),
-                       rf_vcpu_page_address(vcpu->id, RF_VCPU_STACK) + RF_PAGE_SIZE,
-                       vcpu->machine->host_class == RF_CLASS_DEPRIVILEGED);
+                       rf_vcpu_page_address(vcpu->id, RF_VCPU_STACK) + RF_PAGE_SIZE, deprivileged);
+  /* No interrupt window opens without IF (early_exit.h), and nothing interrupts. */
+  const uint64_t mask = deprivileged ? SYSCALL_FLAG_MASK & ~FLAGS_IF : SYSCALL_FLAG_MASK;
   const struct kvm_msr_entry msrs[] = {
       {.index = MSR_STAR,
        .data = (uint64_t)(RF_SEL_SYSRET_BASE | 3) << 48 | (uint64_t)RF_SEL_KERNEL_CS << 32},
       {.index = MSR_LSTAR, .data = doorway_address(vcpu->machine)},
-      {.index = MSR_SFMASK, .data = SYSCALL_FLAG_MASK},
+      {.index = MSR_SFMASK, .data = mask},
   };
   return rf_kvm_set_msrs(vcpu->fd, msrs, sizeof(msrs) / sizeof(msrs[0]));
 }

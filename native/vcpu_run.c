@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "doorway.h"
+#include "mailbox.h"
 #include "stub.h"
 #include "vm_exit.h"
 
@@ -121,9 +122,38 @@ static bool is_spurious(const struct rf_space *space, const struct rf_registers 
   return rf_space_permits(space, registers->fault_address, access);
 }
 
+/* Not while a call finds its answer in the doorway. */
+static bool leaves_early(const struct rf_vcpu *vcpu, struct rf_context *context) {
+  return vcpu->machine->host_class == RF_CLASS_DEPRIVILEGED &&
+         !atomic_load_explicit(&vcpu->mailbox->listening, memory_order_relaxed) &&
+         rf_early_exit_wanted(&context->early);
+}
+
+/* Whether KVM came out at a system call that has to leave: RIP is at the doorway, and no answer published. */
+static bool came_at_call(const struct rf_vcpu *vcpu, const struct rf_context *context) {
+  const struct kvm_regs *regs = &vcpu->run->s.regs.regs;
+  return regs->rip == rf_stub_address(rf_doorway_user) &&
+         (regs->rax >= RF_ANSWERS || context->answers[regs->rax] == RF_NO_ANSWER);
+}
+
+/* KVM_RUN, `early` out of the guest if that is at a system call: what KVM came out for else is its own. */
+static int enter(struct rf_vcpu *vcpu, struct rf_context *context, bool early) {
+  vcpu->run->request_interrupt_window = early;
+  int status = rf_kvm_run(vcpu->fd);
+  vcpu->run->kvm_dirty_regs = 0;
+  if (status < 0 || vcpu->run->exit_reason != KVM_EXIT_IRQ_WINDOW_OPEN)
+    return status;
+  bool at_call = came_at_call(vcpu, context);
+  rf_early_exit_came(&context->early, at_call);
+  if (at_call)
+    return status;
+  vcpu->run->request_interrupt_window = 0;
+  return rf_kvm_run(vcpu->fd); /* a kick has left immediate_exit behind */
+}
+
 static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context, const struct rf_space *space,
                                struct rf_registers *registers) {
-  bool loaded = false;
+  bool loaded = false, early = leaves_early(vcpu, context);
   uint64_t forgiven = UINT64_MAX; /* the same fault twice is none of the processor's memory */
   for (;;) {
     /* In this order: a kick whose flag is not seen here sets immediate_exit after it was cleared. */
@@ -139,8 +169,8 @@ static enum rf_result run_loop(struct rf_vcpu *vcpu, struct rf_context *context,
     if (!loaded)
       load(vcpu, registers, space->roots[vcpu->id]);
     loaded = true;
-    int status = rf_kvm_run(vcpu->fd);
-    vcpu->run->kvm_dirty_regs = 0;
+    int status = enter(vcpu, context, early);
+    early = false;
     if (status >= 0) {
       enum rf_result result = rf_on_exit(vcpu, space, registers);
       if (result != RF_SIGNAL || registers->fault_address == forgiven || !is_spurious(space, registers))
@@ -177,6 +207,7 @@ static enum rf_result run_announced(struct rf_vcpu *vcpu, struct rf_context *con
     return rf_leave_by_exception(registers, VECTOR_GENERAL_PROTECTION, 0, 0);
   atomic_store(&context->running, vcpu);
   enum rf_result result = run_loop(vcpu, context, space, registers);
+  context->early.after_call = result == RF_SYSCALL;
   atomic_store(&context->running, NULL);
   atomic_store(&vcpu->expired, false);
   return result;

@@ -174,6 +174,9 @@ enum rf_result rf_on_exit(struct rf_vcpu *vcpu, const struct rf_space *space,
   switch (vcpu->run->exit_reason) {
   case KVM_EXIT_IO:
     return on_port(vcpu, space, registers);
+  case KVM_EXIT_IRQ_WINDOW_OPEN: /* at the doorway's beginning: vcpu_run.c has seen to that */
+    rf_store_registers(vcpu, registers);
+    return leave_by_syscall(registers);
   case KVM_EXIT_HLT:
     return on_stub(vcpu, space, registers);
   case KVM_EXIT_INTERNAL_ERROR:

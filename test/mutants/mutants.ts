@@ -277,6 +277,27 @@ const CONTEXTS: readonly Mutant[] = [
   },
 ];
 
+const EARLY_EXITS: readonly Mutant[] = [
+  {
+    name: 'wherever KVM comes out early is a system call',
+    file: 'native/vcpu_run.c',
+    text: 'bool at_call = came_at_call(vcpu, context);',
+    replacement: 'bool at_call = came_at_call(vcpu, context) || true;',
+    lane: 'this host',
+    hostClass: 'deprivileged',
+    tests: ['kvm/early-exit'],
+  },
+  {
+    name: 'a published answer is for the host where KVM comes out early',
+    file: 'native/vcpu_run.c',
+    text: '(regs->rax >= RF_ANSWERS || context->answers[regs->rax] == RF_NO_ANSWER)',
+    replacement: '(regs->rax >= RF_ANSWERS || context->answers[regs->rax] || true)',
+    lane: 'this host',
+    hostClass: 'deprivileged',
+    tests: ['kvm/early-exit'],
+  },
+];
+
 const MAILBOX: readonly Mutant[] = [
   {
     name: 'the mailbox keeps what the last context had',
@@ -347,6 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...ENTRY,
   ...DESCRIPTORS,
   ...CONTEXTS,
+  ...EARLY_EXITS,
   ...MAILBOX,
   ...PTRACE,
 ];
