@@ -14,6 +14,7 @@ import {
   type NativeMachine,
   type NativeSpace,
 } from '../host/native.js';
+import { Lookout } from './lookout.js';
 import { SwitchResult } from '../platform/contract.js';
 import { PlatformError } from '../platform/errors.js';
 
@@ -50,9 +51,12 @@ export class VcpuPool {
   /** Context that ran last on the vCPU, and whose extended state is there. */
   readonly #holders: (NativeContext | undefined)[] = [];
   readonly #waiting: Job[] = [];
+  readonly #lookout = new Lookout(() => this.#finishAny());
   #slices: NodeJS.Timeout | undefined;
   #closed = false;
   #isStartDue = false;
+  /** Jobs that have been settled. */
+  #ends = 0;
   /** When the event loop last had its turn, as far as is known. */
   #turnStart = 0;
   /** The last switch on the calling thread, and what does it once more. */
@@ -249,7 +253,10 @@ export class VcpuPool {
     job.startedAt = performance.now();
     this.#jobs[vcpu] = job;
     const result = this.#machine.start(vcpu, job.context, job.space, job.registers, job.cpu);
-    if (result === native.constants.pending) return;
+    if (result === native.constants.pending) {
+      this.#lookout.start();
+      return;
+    }
     job.result = result;
     if (performance.now() - this.#turnStart < MOST_TURN) this.#end(vcpu, job, result);
     else this.#endLater(vcpu, job);
@@ -263,6 +270,13 @@ export class VcpuPool {
     if (result !== undefined) this.#end(vcpu, job, result);
   }
 
+  /** Settles the jobs that are done. Whether there were any. */
+  #finishAny(): boolean {
+    const before = this.#ends;
+    for (let vcpu = 0; vcpu < this.#jobs.length; vcpu++) this.#finish(vcpu);
+    return this.#ends !== before;
+  }
+
   /** In a turn of the event loop of its own, which calls in quick succession would not leave to anybody. */
   #endLater(vcpu: number, job: Job): void {
     setImmediate(() => {
@@ -272,6 +286,7 @@ export class VcpuPool {
   }
 
   #end(vcpu: number, job: Job, result: number): void {
+    this.#ends++;
     this.#jobs[vcpu] = undefined;
     if (result === SwitchResult.CpuPreempted) this.#reserve(vcpu, job.context);
     else this.#startWaiting();
