@@ -101,7 +101,9 @@ interface Translation {
 }
 
 export class FakeAddressSpace implements AddressSpace {
-  readonly prefersPrecommit = false;
+  prefersPrecommit = false;
+  /** Pages that there are tables for. */
+  capacity = Infinity;
   readonly #pages = new Map<number, Translation>();
   released = false;
 
@@ -119,6 +121,9 @@ export class FakeAddressSpace implements AddressSpace {
   mapFile(address: number, _fd: number, range: FileRange, access: AccessType): void {
     if (address % PAGE_SIZE !== 0 || access === 0 || range.end <= range.start) {
       throw new Error('mapFile: bad arguments');
+    }
+    if (this.mapped + (range.end - range.start) / PAGE_SIZE > this.capacity) {
+      throw new OutOfMemoryError('no memory for tables');
     }
     for (let at = range.start; at < range.end; at += PAGE_SIZE) {
       this.#pages.set(address + (at - range.start), { frame: at, access });

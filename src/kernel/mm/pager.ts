@@ -31,7 +31,11 @@ const LARGE_CHUNK = 2048 * KIB;
 const FILE_WINDOW = 128 * KIB;
 /** Mapped at once of what is in memory already. */
 const RESIDENT_WINDOW = 512 * KIB;
+/** The same as a segment is mapped. */
+const SEGMENT_WINDOW = 16 * 1024 * KIB;
+/** Copied at once of an image that is written, at first and at most. */
 const COPY_WINDOW = 64 * KIB;
+const MOST_COPIED = 256 * KIB;
 /** Copied at once where a page is written that a fork left shared: a fault costs as much as copying some pages. */
 const FORK_WINDOW = 32 * KIB;
 /** A writable segment of an image up to this size: all of it will be written. */
@@ -86,9 +90,20 @@ export class Pager {
     return this.populate(vma, start, end, write ? Access.Write : Access.Read);
   }
 
-  /** A small writable segment of an image, just mapped: the loader's relocations are about to write it. */
-  bringInData(vma: Vma): void {
-    if (isDataSegment(vma)) this.fault(vma, vma.start, Access.Write);
+  /**
+   * Of a segment of an image, [start, end) of `vma`, just mapped: a small writable one, for the loader's relocations
+   * are about to write it; and what others have brought into memory already, which costs less than a fault.
+   */
+  bringInSegment(vma: Vma, start: number, end: number): void {
+    if (isDataSegment(vma)) {
+      this.fault(vma, vma.start, Access.Write);
+    } else if (vma.image && vma.file !== undefined && isShared(vma) && this.#prefersEarly) {
+      this.#mapResident(vma, vma.file.mappable, start, Math.min(end, start + SEGMENT_WINDOW));
+    }
+  }
+
+  get #prefersEarly(): boolean {
+    return this.pages.addressSpace.prefersPrecommit;
   }
 
   #populateAnonymous(vma: Vma, page: number): Fault | 0 {
@@ -136,11 +151,10 @@ export class Pager {
   }
 
   #populateFile(vma: Vma, file: Mappable, page: number, access: AccessType): Fault | 0 {
-    const offset = vma.fileOffsetOf(page);
     const dataSegment = isDataSegment(vma);
     const copy = dataSegment || (!vma.shared && access === Access.Write);
-    const size = dataSegment || !copy ? FILE_WINDOW : copyWindow(vma);
-    const low = page - (offset % size);
+    const size = dataSegment || !copy ? FILE_WINDOW : this.#copyWindow(vma, page);
+    const low = lowOf(vma, page, size);
     const hole = this.pages.holeAround(
       page,
       Math.max(low, vma.start),
@@ -148,15 +162,28 @@ export class Pager {
     );
     if (copy) return this.#copyFromFile(vma, file, page, hole.start, hole.end);
     const fault = this.#mapFromFile(vma, file, page, hole.start, hole.end, access);
-    if (fault === 0 && access !== Access.Write) this.#mapResident(vma, file, page);
+    if (fault === 0 && access !== Access.Write) this.#mapAround(vma, file, page);
     return fault;
   }
 
   /** What others have brought in around `page` costs less than a fault. */
-  #mapResident(vma: Vma, file: Mappable, page: number): void {
+  #mapAround(vma: Vma, file: Mappable, page: number): void {
     const low = page - (page % RESIDENT_WINDOW);
     const end = Math.min(low + RESIDENT_WINDOW, vma.end);
-    for (let at = Math.max(low, vma.start); at < end;) {
+    this.#mapResident(vma, file, Math.max(low, vma.start), end);
+  }
+
+  /** Maps what is in memory of [start, end), write-protected, as far as there is memory for tables. */
+  #mapResident(vma: Vma, file: Mappable, start: number, end: number): void {
+    try {
+      this.#mapAllResident(vma, file, start, end);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
+  }
+
+  #mapAllResident(vma: Vma, file: Mappable, start: number, end: number): void {
+    for (let at = start; at < end;) {
       const run = this.pages.find(at);
       const offset = vma.fileOffsetOf(at);
       if (run !== undefined) {
@@ -229,13 +256,28 @@ export class Pager {
       this.#replace(vma, page, frames, { owned: false, writeProtected: false });
       return 0;
     }
-    const size = run.owned ? FORK_WINDOW : copyWindow(vma);
-    const low = page - (page % size);
+    const size = run.owned ? FORK_WINDOW : this.#copyWindow(vma, page);
+    const low = lowOf(vma, page, size);
     const start = Math.max(low, run.start, vma.start);
     const end = Math.min(low + size, run.end, vma.end);
     if (run.owned && this.#unprotect(vma, page, run, start, end)) return 0;
     this.#replace(vma, start, this.#copy(framesOf(run, start, end)), OWNED);
     return 0;
+  }
+
+  /**
+   * Bytes to copy of a file around a page that is written. One that is not written goes on showing what is written to
+   * its file, so only images are copied ahead: the more, the more around it has been copied already.
+   */
+  #copyWindow(vma: Vma, page: number): number {
+    if (!vma.image) return PAGE_SIZE;
+    const size = Math.max(vma.copyAround, COPY_WINDOW);
+    const low = lowOf(vma, page, size);
+    const isCopied = (at: number): boolean =>
+      at >= vma.start && at < vma.end && this.pages.find(at)?.owned === true;
+    const grows = size < MOST_COPIED && (isCopied(low - PAGE_SIZE) || isCopied(low + size));
+    vma.copyAround = grows ? 2 * size : size;
+    return size;
   }
 
   /** After a fork whose other side has its own copy by now, or is gone: no copy is needed. */
@@ -304,15 +346,20 @@ function isDataSegment(vma: Vma): boolean {
   return vma.image && !vma.shared && vma.permits(Access.Write) && vma.length <= DATA_SEGMENT;
 }
 
+/** May be read, and cannot come to differ from its file by being written. */
+function isShared(vma: Vma): boolean {
+  return vma.permits(Access.Read) && !vma.permits(Access.Write);
+}
+
 /** The frames behind [start, end) of a run. */
 function framesOf(run: PageRun, start: number, end: number): FileRange {
   const frame = run.frame + (start - run.start);
   return { start: frame, end: frame + (end - start) };
 }
 
-/** A page that is not written goes on showing what is written to its file, so only images are copied ahead. */
-function copyWindow(vma: Vma): number {
-  return vma.image ? COPY_WINDOW : PAGE_SIZE;
+/** Where the window of `size` bytes around `page` begins: windows of a file's mapping are its file's. */
+function lowOf(vma: Vma, page: number, size: number): number {
+  return page - ((vma.file === undefined ? page : vma.fileOffsetOf(page)) % size);
 }
 
 function faultOf(answer: undefined | number): Fault {

@@ -44,6 +44,8 @@ export class Vma implements Interval, MappingObserver {
   faultAround = 0;
   /** Where the last fault's population ended (for a stack, began): a fault there is sequential. */
   expectedFault = -1;
+  /** Bytes of an image that the next copy takes; the pager adapts it. */
+  copyAround = 0;
   skippedByFork: boolean;
   wipedByFork: boolean;
   locked: Locking;

@@ -117,6 +117,60 @@ describe('mappings of files', () => {
     expect(bytesAt(mm, start)).toEqual([1, 1, 1, 1]);
   });
 
+  it('has what is in memory of an image at once, where that costs less than faults', () => {
+    const { mm, memory, space } = makeMm();
+    const file = new FakeFile(memory, 40, new Set([3, 4, 5, 20])).mapped;
+    const address = 0x40_0000;
+    const segment = { address, length: 40 * PAGE_SIZE, image: true, access: 5, file };
+    map(mm, { ...segment, placement: 'fixed' });
+    expect(space.mapped).toBe(0);
+    space.prefersPrecommit = true;
+    map(mm, { ...segment, placement: 'fixed' });
+    expect(space.mapped).toBe(4);
+    expect(space.accessAt(address + 20 * PAGE_SIZE)).toBe(5);
+    map(mm, { ...segment, access: 3, placement: 'fixed' });
+    map(mm, { ...segment, address: 0 });
+    map(mm, { ...segment, image: false, placement: 'fixed' });
+    expect(space.mapped).toBe(0);
+    space.capacity = 2;
+    map(mm, { ...segment, placement: 'fixed' });
+    expect(space.mapped).toBe(2);
+    mm.release();
+  });
+
+  it('has its page where there are no tables for those around it', () => {
+    const { mm, memory, space } = makeMm();
+    const file = new FakeFile(memory, 100);
+    const start = map(mm, { length: 100 * PAGE_SIZE, access: Access.Read, file: file.mapped });
+    space.capacity = 40;
+    expect(mm.handleFault(start, Access.Read)).toBe(0);
+    expect(space.mapped).toBe(40);
+    space.capacity = 0;
+    expect(mm.handleFault(start + 60 * PAGE_SIZE, Access.Read)).toMatchObject({ signo: 9 });
+  });
+
+  it('copies more of an image that is written at once, the more of it has been', () => {
+    const { mm, memory } = makeMm();
+    const file = new FakeFile(memory, 200);
+    // Windows are the file's: here its third page is the first that is mapped.
+    const start = map(mm, {
+      length: 198 * PAGE_SIZE,
+      offset: 2 * PAGE_SIZE,
+      image: true,
+      file: file.mapped,
+    });
+    const copied: number[] = [];
+    for (let page = 2; page < 200; page++) {
+      const before = memory.allocated;
+      mm.handleFault(start + (page - 2) * PAGE_SIZE, Access.Write);
+      if (memory.allocated > before) copied.push((memory.allocated - before) / PAGE_SIZE);
+    }
+    expect(copied).toEqual([14, 16, 32, 64, 64, 8]);
+    for (const page of [2, 15, 16, 199]) {
+      expect(bytesAt(mm, start + (page - 2) * PAGE_SIZE)).toEqual(new Array(4).fill(page + 1));
+    }
+  });
+
   it('refuses what the descriptor does not allow', () => {
     const { mm, memory } = makeMm();
     const file = new FakeFile(memory, 1).mapped;

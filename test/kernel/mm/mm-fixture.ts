@@ -39,6 +39,8 @@ export class FakeFile implements Mappable {
   constructor(
     readonly memory: FakeMemory,
     public pageCount: number,
+    /** All of them where it is not said. */
+    readonly residentPages?: ReadonlySet<number>,
   ) {
     for (let index = 0; index < pageCount; index++) {
       const frame = memory.allocate(PAGE_SIZE, MemoryKind.PageCache);
@@ -50,6 +52,10 @@ export class FakeFile implements Mappable {
   pageAt(offset: number): FileRange | undefined {
     const index = offset / PAGE_SIZE;
     return index < this.pageCount ? this.#pages[index] : undefined;
+  }
+
+  isResident(offset: number): boolean {
+    return this.residentPages === undefined || this.residentPages.has(offset / PAGE_SIZE);
   }
 
   attach(observer: MappingObserver): void {
