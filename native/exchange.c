@@ -14,7 +14,9 @@
 
 /* Looks at the mailbox between two at the counter. */
 #define LOOKS 32
-/* Ways out of the guest that it takes a thread to come to a guest's first call. */
+/* Ways out of the guest that either side looks for: what one costs, and the wake-up of a thread behind it. */
+#define LOOKING 2
+/* The same, for a thread to come to a guest's first call. */
 #define BEGINNING 4
 /* The same, for a doorway to give up and leave: behind it the guest is not in its doorway. */
 #define RECALL 4
@@ -161,7 +163,8 @@ static enum rf_result look(struct rf_vcpu *vcpu, const struct rf_space *space, s
 
 enum rf_result rf_exchange_poll(struct rf_vcpu *vcpu, struct rf_context *context,
                                 const struct rf_space *space, struct rf_registers *registers, bool afresh) {
-  enum rf_result result = look(vcpu, space, registers, vcpu->machine->exit_cycles * (afresh ? BEGINNING : 1));
+  enum rf_result result =
+      look(vcpu, space, registers, vcpu->machine->exit_cycles * (afresh ? BEGINNING : LOOKING));
   bool found = result == RF_SYSCALL || atomic_load(&vcpu->turn) == RF_TURN_DONE;
   rf_pace_looked(&context->pace, found);
   if (found)
@@ -189,7 +192,7 @@ enum rf_turn rf_exchange_end(struct rf_vcpu *vcpu) {
   return turn;
 }
 
-uint32_t rf_exchange_spins(uint64_t cycles) {
+uint32_t rf_exchange_spins(uint64_t exit_cycles) {
   const unsigned pauses = 64;
   uint64_t fastest = UINT64_MAX;
   for (unsigned attempt = 0; attempt < 4; attempt++) {
@@ -199,7 +202,7 @@ uint32_t rf_exchange_spins(uint64_t cycles) {
     uint64_t took = __rdtsc() - start;
     fastest = took < fastest ? took : fastest;
   }
-  uint64_t spins = cycles * pauses / (fastest + 1) + 1;
+  uint64_t spins = LOOKING * exit_cycles * pauses / (fastest + 1) + 1;
   return spins < UINT32_MAX ? (uint32_t)spins : UINT32_MAX;
 }
 

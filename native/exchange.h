@@ -72,8 +72,8 @@ enum rf_turn rf_exchange_turn(const struct rf_vcpu *vcpu);
 bool rf_exchange_holds(const struct rf_vcpu *vcpu);
 /* The result of a run that is done has been taken. */
 void rf_exchange_finish(struct rf_vcpu *vcpu);
-/* How often a doorway looks for a reply in so many cycles, on this processor. */
-uint32_t rf_exchange_spins(uint64_t cycles);
+/* How often a doorway looks for a reply, on this processor, where a way out takes so long. */
+uint32_t rf_exchange_spins(uint64_t exit_cycles);
 /* Makes a guest that waits in its doorway leave; does nothing where none does. */
 void rf_exchange_recall(struct rf_vcpu *vcpu);
 

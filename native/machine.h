@@ -42,7 +42,7 @@ struct rf_machine {
   unsigned processors;        /* that this process may run on */
   _Atomic unsigned exchanges; /* vCPUs in the guest on threads of their own, to be answered without leaving */
   uint64_t exit_cycles;       /* what a way out of the guest and back takes: the self-test measures it */
-  uint32_t doorway_spins;     /* how often a doorway looks for a reply: about as long */
+  uint32_t doorway_spins;     /* how often a doorway looks for a reply: a multiple of it */
   bool host_counter;          /* guests read the host's own time-stamp counter: the self-test finds it */
   uint64_t last_address;      /* user addresses end here: the self-test finds it */
   size_t run_size;

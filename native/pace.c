@@ -5,13 +5,14 @@
 /* Switches of a window. Leaving is dear and known well after a few. */
 #define LEAVING_WINDOW 16
 #define EXITLESS_WINDOW 64
-/* A fault leaves the guest in any case, and it takes a thread long to come back: what faults often stays on
- * this one. */
-#define STREAK 3
-/* Looks in a row that find nothing before a window is given up. */
+/* A fault leaves the guest in any case, and it takes a thread long to come back: so does what follows it. */
+#define STREAK 1
+/* Looks that find nothing, more than those that do, before a window is given up; and how many more of these
+ * count. */
 #define MOST_MISSES 2
+#define MOST_FINDS 8
 /* Windows before the first try of a context where others have failed. */
-#define UNPROMISING 4
+#define UNPROMISING 16
 /* Windows between two tries, at most. */
 #define MOST_PATIENCE 1024
 /* Windows for which an old figure of what leaving takes is believed, where it matters. */
@@ -21,7 +22,8 @@
 
 static void enter(struct rf_pace *pace, bool exitless, uint32_t wait) {
   pace->exitless = exitless;
-  pace->switches = pace->misses = 0;
+  pace->switches = 0;
+  pace->misses = 0;
   pace->cycles = 0;
   pace->wait = wait;
 }
@@ -41,7 +43,12 @@ static void give_up(struct rf_pace *pace, struct rf_machine *machine) {
   enter(pace, false, pace->patience);
 }
 
-void rf_pace_looked(struct rf_pace *pace, bool found) { pace->misses = found ? 0 : pace->misses + 1; }
+void rf_pace_looked(struct rf_pace *pace, bool found) {
+  if (!found)
+    pace->misses++;
+  else if (pace->misses > -MOST_FINDS)
+    pace->misses--;
+}
 
 static void end_leaving(struct rf_pace *pace, const struct rf_machine *machine) {
   pace->leaving = pace->cycles / pace->switches;

@@ -16,7 +16,7 @@ struct rf_pace {
   uint32_t switches; /* of the present window, and what they have taken */
   uint64_t cycles;
   uint32_t streak;   /* system calls in a row, with no other end of a switch between them */
-  uint32_t misses;   /* looks in a row that found nothing */
+  int32_t misses;    /* looks that found nothing, less those that did */
   uint32_t wait;     /* windows until the other way is tried again */
   uint32_t patience; /* what `wait` becomes when that fails again */
   uint64_t leaving;  /* what a switch took when it left, in the last window of such; 0: not known */
