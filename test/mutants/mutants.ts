@@ -268,10 +268,10 @@ const CONTEXTS: readonly Mutant[] = [
   {
     name: 'a kick between the check and KVM_RUN is lost',
     file: 'native/vcpu_run.c',
-    text: '    int status = rf_kvm_run(vcpu->fd);',
+    text: '    int status = enter(vcpu, context, early);',
     replacement: `    usleep(100); /* or it would take a busy host to see it */
     __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-    int status = rf_kvm_run(vcpu->fd);`,
+    int status = enter(vcpu, context, early);`,
     lane: 'this host',
     tests: ['kvm/interrupt-on-return'],
   },

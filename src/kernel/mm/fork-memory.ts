@@ -31,8 +31,9 @@ export async function forkMemory(
     child.execute(parent.executed);
     Object.assign(child.program, parent.program);
     copyMappings(parent, child);
-    if (parent.pages.runCount <= RUNS_AT_ONCE) parent.pages.forkInto(child.pages, 0, RUNS_AT_ONCE);
-    else await copyPages(parent, child);
+    if (parent.pages.runCount <= RUNS_AT_ONCE) {
+      parent.pages.forkInto(child.pages, 0, RUNS_AT_ONCE, !parent.isShared);
+    } else await copyPages(parent, child);
     // Behind the pages: other threads may have had more rewritten meanwhile.
     if (child.callSites !== undefined) parent.callSites?.forkInto(child.callSites);
     dropUnwanted(parent, child);
@@ -52,7 +53,7 @@ async function copyPages(parent: MemoryManager, child: MemoryManager): Promise<v
   try {
     let lastTurn = performance.now();
     for (let at = 0; at < Infinity;) {
-      at = parent.pages.forkInto(child.pages, at, RUNS_AT_ONCE);
+      at = parent.pages.forkInto(child.pages, at, RUNS_AT_ONCE, false);
       if (!child.account()) throw new OutOfMemoryError('no memory is left for mappings');
       if (performance.now() - lastTurn < TURN_INTERVAL) continue;
       await eventLoopTurn();

@@ -6,8 +6,9 @@ import { Errno } from '../abi/errno.js';
 import { Signo, SiCode } from '../abi/signal.js';
 import { MemoryKind } from '../../platform/contract.js';
 import type { GuestMemory } from '../guest.js';
+import { copyFrames } from './copy-frames.js';
 import type { Mappable } from './mappable.js';
-import type { PageRun, ResidentPages } from './resident-pages.js';
+import type { Holding, PageRun, ResidentPages } from './resident-pages.js';
 import type { Vma } from './vma.js';
 
 /** A signal that a memory access brings, as siginfo_t has it. */
@@ -42,6 +43,8 @@ const FORK_WINDOW = 32 * KIB;
 const DATA_SEGMENT = 64 * KIB;
 
 const OWNED = { owned: true, writeProtected: false } as const;
+/** In place of what a fork left shared. */
+const HOT = { ...OWNED, hot: true } as const;
 
 export class Pager {
   readonly #memory: GuestMemory;
@@ -238,7 +241,7 @@ export class Pager {
         at += PAGE_SIZE;
         continue;
       }
-      this.#add(vma, at, this.#copy(source), OWNED);
+      this.#add(vma, at, copyFrames(this.#memory, source), OWNED);
       at += source.end - source.start;
     }
     return 0;
@@ -261,7 +264,8 @@ export class Pager {
     const start = Math.max(low, run.start, vma.start);
     const end = Math.min(low + size, run.end, vma.end);
     if (run.owned && this.#unprotect(vma, page, run, start, end)) return 0;
-    this.#replace(vma, start, this.#copy(framesOf(run, start, end)), OWNED);
+    const copy = copyFrames(this.#memory, framesOf(run, start, end));
+    this.#replace(vma, start, copy, run.owned ? HOT : OWNED);
     return 0;
   }
 
@@ -291,34 +295,7 @@ export class Pager {
     return true;
   }
 
-  /** New frames with the contents of `source`. */
-  #copy(source: FileRange): FileRange {
-    const frames = this.#memory.allocate(source.end - source.start, MemoryKind.Anonymous);
-    const to = this.#memory.mapInternal(frames, Access.Write);
-    let target = to[0];
-    let index = 0;
-    let used = 0;
-    for (const block of this.#memory.mapInternal(source, Access.Read)) {
-      for (let done = 0; done < block.length && target !== undefined;) {
-        const count = Math.min(block.length - done, target.length - used);
-        target.set(block.subarray(done, done + count), used);
-        done += count;
-        used += count;
-        if (used === target.length) {
-          target = to[++index];
-          used = 0;
-        }
-      }
-    }
-    return frames;
-  }
-
-  #add(
-    vma: Vma,
-    start: number,
-    frames: FileRange,
-    how: { owned: boolean; writeProtected: boolean },
-  ): void {
+  #add(vma: Vma, start: number, frames: FileRange, how: Holding): void {
     try {
       this.pages.add(start, frames, vma.pageAccess, how);
     } catch (error) {
@@ -327,12 +304,7 @@ export class Pager {
     }
   }
 
-  #replace(
-    vma: Vma,
-    start: number,
-    frames: FileRange,
-    how: { owned: boolean; writeProtected: boolean },
-  ): void {
+  #replace(vma: Vma, start: number, frames: FileRange, how: Holding): void {
     try {
       this.pages.replace(start, frames, vma.pageAccess, how);
     } catch (error) {

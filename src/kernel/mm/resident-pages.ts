@@ -3,6 +3,7 @@ import { Access, type AccessType } from '../../platform/access.js';
 import { OutOfMemoryError } from '../../platform/errors.js';
 import type { FileRange } from '../../platform/file-range.js';
 import type { GuestAddressSpace, GuestMemory } from '../guest.js';
+import { copyFrames } from './copy-frames.js';
 import { IntervalList, type Interval } from './interval-list.js';
 
 /** Contiguous pages backed by contiguous frames, all treated alike. Holds one reference to each frame. */
@@ -17,6 +18,8 @@ export interface PageRun extends Interval {
   readonly owned: boolean;
   /** One page of an image, owned, with system calls rewritten (call-sites.ts): as good as the file's at any time. */
   readonly rewritten: boolean;
+  /** Written since a fork left them shared: as likely as not behind the next one too, which copies them at once. */
+  hot: boolean;
 }
 
 /** How pages are held. */
@@ -24,12 +27,15 @@ export interface Holding {
   readonly owned: boolean;
   readonly writeProtected: boolean;
   readonly rewritten?: boolean;
+  readonly hot?: boolean;
 }
 
 /** Arguments of one call lie on the stack, which is not without end. */
 const INSERTED_AT_ONCE = 4096;
 /** More runs than these, forked together, are protected together. */
 const FRAGMENTS = 64;
+/** Bytes that a fork copies at once: less than the two faults cost that they spare, of either side. */
+const MOST_COPIED = 512 * 1024;
 
 export class ResidentPages {
   readonly #runs = new IntervalList<PageRun>();
@@ -81,6 +87,7 @@ export class ResidentPages {
       writeProtected: how.writeProtected,
       owned: how.owned,
       rewritten: how.rewritten === true,
+      hot: how.hot === true,
     };
     this.#translate(run, this.addressSpace.prefersPrecommit);
     this.bytes += run.end - run.start;
@@ -160,17 +167,23 @@ export class ResidentPages {
   /**
    * Puts the same frames behind the same pages of `child`, where nothing is resident, for `most` runs from `from` on:
    * gives where the next begins, or `Infinity`. Pages of this address space's own are write-protected on both sides,
-   * so that whoever writes first gets a copy.
+   * so that whoever writes first gets a copy; where nobody writes meanwhile, `isQuiet`, hot ones are copied now.
    */
-  forkInto(child: ResidentPages, from: number, most: number): number {
+  forkInto(child: ResidentPages, from: number, most: number, isQuiet: boolean): number {
     const end = this.#runs.at(this.#runs.indexFrom(from) + most)?.start ?? Infinity;
     const runs = this.#cut(from, end);
     try {
       // Where nothing is mapped a translation is cheap; each change of one is paid for by a flush.
       const isFragmented = runs.length > FRAGMENTS && runs.some(isWritable);
       if (isFragmented) this.#untranslateAll(runs);
+      let left = isQuiet ? MOST_COPIED : 0;
       for (const run of runs) {
-        if (isFragmented && !isWritable(run)) this.#translate(run);
+        const isCopied = run.hot && isWritable(run) && sizeOf(run) <= left && child.#adoptCopy(run);
+        if (isFragmented && (isCopied || !isWritable(run))) this.#translate(run);
+        if (isCopied) {
+          left -= sizeOf(run);
+          continue;
+        }
         this.#protectForFork(run);
         child.#adopt(run);
       }
@@ -199,11 +212,33 @@ export class ResidentPages {
     this.#runs.insertAt(this.#runs.length, copy);
   }
 
+  /** The same with a copy of the frames. False where there is no memory for it. */
+  #adoptCopy(run: PageRun): boolean {
+    let frames: FileRange;
+    try {
+      frames = copyFrames(this.memory, { start: run.frame, end: run.frame + sizeOf(run) });
+    } catch (error) {
+      if (error instanceof OutOfMemoryError) return false;
+      throw error;
+    }
+    const copy = { ...run, frame: frames.start };
+    try {
+      this.#translate(copy, this.addressSpace.prefersPrecommit);
+    } catch (error) {
+      this.memory.decRef(frames);
+      throw error;
+    }
+    this.bytes += sizeOf(run);
+    this.#runs.insertAt(this.#runs.length, copy);
+    return true;
+  }
+
   /** Lets pages be written that a fork had protected, where nobody else holds their frames any more. */
   unprotect(start: number, end: number, access: AccessType): void {
     const runs = this.#cut(start, end);
     for (const run of runs) {
       run.writeProtected = false;
+      run.hot = true;
       run.access = access;
       this.#translate(run);
     }
@@ -318,6 +353,10 @@ function effectiveAccess(access: AccessType, writeProtected: boolean): AccessTyp
   return writeProtected ? access & ~Access.Write : access;
 }
 
+function sizeOf(run: PageRun): number {
+  return run.end - run.start;
+}
+
 /** A fork has to protect it. */
 function isWritable(run: PageRun): boolean {
   return run.owned && (run.access & Access.Write) !== 0;
@@ -344,6 +383,7 @@ function continues(run: PageRun, next: PageRun): boolean {
     run.access === next.access &&
     run.writeProtected === next.writeProtected &&
     run.owned === next.owned &&
-    run.rewritten === next.rewritten
+    run.rewritten === next.rewritten &&
+    run.hot === next.hot
   );
 }

@@ -141,7 +141,13 @@ describe('mappings of files', () => {
   it('has its page where there are no tables for those around it', () => {
     const { mm, memory, space } = makeMm();
     const file = new FakeFile(memory, 100);
-    const start = map(mm, { length: 100 * PAGE_SIZE, access: Access.Read, file: file.mapped });
+    const start = map(mm, {
+      address: 0x4000_0000,
+      length: 100 * PAGE_SIZE,
+      access: Access.Read,
+      placement: 'fixed',
+      file: file.mapped,
+    });
     space.capacity = 40;
     expect(mm.handleFault(start, Access.Read)).toBe(0);
     expect(space.mapped).toBe(40);
