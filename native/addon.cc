@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -72,9 +73,8 @@ void FillRandom(const Napi::CallbackInfo &info) {
 
 // supplementaryGroups(): those of this process, by getgroups(2). Node.js's own adds the effective one.
 Napi::Value SupplementaryGroups(const Napi::CallbackInfo &info) {
-  int count = getgroups(0, nullptr);
-  std::vector<gid_t> groups(count > 0 ? static_cast<size_t>(count) : 0);
-  count = getgroups(static_cast<int>(groups.size()), groups.data());
+  std::vector<gid_t> groups(NGROUPS_MAX);
+  const int count = getgroups(NGROUPS_MAX, groups.data());
   auto result = Napi::Array::New(info.Env());
   for (int i = 0; i < count; i++)
     result.Set(static_cast<uint32_t>(i), Napi::Number::New(info.Env(), groups[static_cast<size_t>(i)]));

@@ -69,7 +69,7 @@ void rf_context_interrupt(struct rf_context *context) {
 bool rf_context_publish(struct rf_context *context, uint64_t number, int64_t answer) {
   if (number >= RF_ANSWERS)
     return false;
-  context->answers[number] = answer;
+  __atomic_store_n(&context->answers[number], answer, __ATOMIC_RELAXED);
   if (context->loaded)
     atomic_store(&context->loaded->mailbox->answers[number], answer);
   return answer != RF_NO_ANSWER;

@@ -14,13 +14,13 @@
 
 struct rf_early_exit {
   int32_t credit;    /* asked for while it is positive */
-  uint32_t wait;     /* system calls until it is tried again */
+  uint32_t wait;     /* switches behind a system call until it is tried again */
   uint32_t patience; /* what `wait` becomes when that fails */
   bool after_call;   /* the last switch ended by a system call: behind a fault KVM has one of its own */
 };
 
 void rf_early_exit_init(struct rf_early_exit *early);
-/* For the switch that begins. */
+/* For the switch that begins, which counts as one to wait for. */
 bool rf_early_exit_wanted(struct rf_early_exit *early);
 /* KVM came out early, at a system call or elsewhere. */
 void rf_early_exit_came(struct rf_early_exit *early, bool at_call);

@@ -16,7 +16,7 @@
 #define LOOKS 32
 /* Ways out of the guest that either side looks for: what one costs, and the wake-up of a thread behind it. */
 #define LOOKING 2
-/* The same, for a thread to come to a guest's first call. */
+/* The same for a guest's first call, to which its thread has to come. */
 #define BEGINNING 4
 /* The same, for a doorway to give up and leave: behind it the guest is not in its doorway. */
 #define RECALL 4

@@ -5,7 +5,8 @@
 /* Switches of a window. Leaving is dear and known well after a few. */
 #define LEAVING_WINDOW 16
 #define EXITLESS_WINDOW 64
-/* A fault leaves the guest in any case, and it takes a thread long to come back: so does what follows it. */
+/* A fault leaves the guest in any case, and moving to another thread takes long: the switch behind one stays
+ * on this. */
 #define STREAK 1
 /* Looks that find nothing, more than those that do, before a window is given up; and how many more of these
  * count. */
@@ -45,7 +46,7 @@ static void give_up(struct rf_pace *pace, struct rf_machine *machine) {
 
 void rf_pace_looked(struct rf_pace *pace, bool found) {
   if (!found)
-    pace->misses++;
+    pace->misses += pace->misses < MOST_MISSES;
   else if (pace->misses > -MOST_FINDS)
     pace->misses--;
 }

@@ -30,9 +30,12 @@ void SpareMachine::OnCleanup(void *self) {
 }
 
 void SpareMachine::Prepare(const Napi::CallbackInfo &info) {
+  const std::string device = info[0].As<Napi::String>();
+  if (device != device_)
+    Close();
   if (thread_.joinable() || machine_)
     return;
-  device_ = info[0].As<Napi::String>().Utf8Value();
+  device_ = device;
   sigset_t all, old;
   sigfillset(&all);
   sigdelset(&all, rf_kick_signal());

@@ -19,7 +19,8 @@
 #define EFER_LONG_MODE 0xd01ull     /* SCE, LME, LMA, NXE */
 #define CR0_PROTECTED 0x80050033ull /* PE, MP, ET, NE, WP, AM, PG */
 
-/* What `syscall` clears: TF, IF, DF, IOPL, NT, RF, AC, as Linux does (arch/x86/kernel/cpu/common.c). */
+/* What `syscall` clears: TF, IF, DF, IOPL, NT, RF, AC, as Linux does (arch/x86/kernel/cpu/common.c); not IF
+ * on the deprivileged class. */
 #define SYSCALL_FLAG_MASK 0x57700ull
 #define FLAGS_IF 0x200ull
 

@@ -133,7 +133,8 @@ static bool leaves_early(const struct rf_vcpu *vcpu, struct rf_context *context)
 static bool came_at_call(const struct rf_vcpu *vcpu, const struct rf_context *context) {
   const struct kvm_regs *regs = &vcpu->run->s.regs.regs;
   return regs->rip == rf_stub_address(rf_doorway_user) &&
-         (regs->rax >= RF_ANSWERS || context->answers[regs->rax] == RF_NO_ANSWER);
+         (regs->rax >= RF_ANSWERS ||
+          __atomic_load_n(&context->answers[regs->rax], __ATOMIC_RELAXED) == RF_NO_ANSWER);
 }
 
 /* KVM_RUN, `early` out of the guest if that is at a system call: what KVM came out for else is its own. */

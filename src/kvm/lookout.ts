@@ -1,5 +1,5 @@
 /**
- * Keeps the event loop awake for a moment, so that it finds what another thread is about to finish: most switches take
+ * Keeps the event loop awake for a moment, so that it finds what other threads are about to finish: most switches take
  * less than it takes to be woken. All else that the loop has to do has its turn meanwhile. Where looking is in vain,
  * as with a guest that computes or processors that are all busy, it is done ever more seldom.
  */
@@ -12,11 +12,19 @@ const MOST_PATIENCE = 64;
 export class Lookout {
   #until = 0;
   #isLooking = false;
+  #hasFound = false;
   #patience = 0;
   #wait = 0;
 
-  /** `find` says whether there was something. */
-  constructor(readonly find: () => boolean) {}
+  /** `find` finishes what has ended, and says whether there was something; `isAwaited`, whether more is under way. */
+  constructor(
+    readonly find: () => boolean,
+    readonly isAwaited: () => boolean,
+  ) {}
+
+  get isLooking(): boolean {
+    return this.#isLooking;
+  }
 
   /** Something has begun. */
   start(): void {
@@ -26,18 +34,26 @@ export class Lookout {
     }
     this.#until = performance.now() + MOMENT;
     if (this.#isLooking) return;
+    this.#hasFound = false;
+    this.#lookSoon();
+  }
+
+  #lookSoon(): void {
     this.#isLooking = true;
     setImmediate(this.#look);
   }
 
   readonly #look = (): void => {
+    this.#isLooking = false;
     if (this.find()) {
+      this.#hasFound = true;
       this.#patience = 0;
-      this.#isLooking = false;
-    } else if (performance.now() < this.#until) {
-      setImmediate(this.#look);
-    } else {
-      this.#isLooking = false;
+    }
+    // What has been found may have begun something.
+    if (this.isLooking || !this.isAwaited()) return;
+    if (performance.now() < this.#until) {
+      this.#lookSoon();
+    } else if (!this.#hasFound) {
       this.#patience = Math.min(Math.max(1, this.#patience * 2), MOST_PATIENCE);
       this.#wait = this.#patience;
     }

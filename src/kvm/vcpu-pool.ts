@@ -51,7 +51,10 @@ export class VcpuPool {
   /** Context that ran last on the vCPU, and whose extended state is there. */
   readonly #holders: (NativeContext | undefined)[] = [];
   readonly #waiting: Job[] = [];
-  readonly #lookout = new Lookout(() => this.#finishAny());
+  readonly #lookout = new Lookout(
+    () => this.#finishAny(),
+    () => this.#jobs.some((job) => job != null && job.result === undefined),
+  );
   #slices: NodeJS.Timeout | undefined;
   #closed = false;
   #isStartDue = false;

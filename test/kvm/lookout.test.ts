@@ -9,10 +9,13 @@ const PAST = 5;
 it('finds what ends within the moment, in a turn of its own', async () => {
   let isThere = false;
   let found = 0;
-  const lookout = new Lookout(() => {
-    if (isThere) found++;
-    return isThere;
-  });
+  const lookout = new Lookout(
+    () => {
+      if (isThere) found++;
+      return isThere;
+    },
+    () => !isThere,
+  );
   for (let n = 1; n <= 100; n++) {
     isThere = false;
     lookout.start();
@@ -27,15 +30,18 @@ it('finds what ends within the moment, in a turn of its own', async () => {
 it('looks ever more seldom where it is in vain, and often again once it is not', async () => {
   let looks = 0;
   let isThere = false;
-  const lookout = new Lookout(() => {
-    looks++;
-    return isThere;
-  });
+  const lookout = new Lookout(
+    () => {
+      looks++;
+      return isThere;
+    },
+    () => !isThere,
+  );
   const looked: number[] = [];
   const begin = async (n: number): Promise<void> => {
     const before = looks;
     lookout.start();
-    await sleep(PAST);
+    while (lookout.isLooking) await turn();
     if (looks > before) looked.push(n);
   };
   for (let n = 0; n < 20; n++) await begin(n);
@@ -47,18 +53,78 @@ it('looks ever more seldom where it is in vain, and often again once it is not',
 
 it('ends when it is over, and lets others have their turns meanwhile', async () => {
   let looks = 0;
-  const lookout = new Lookout(() => {
-    looks++;
-    return false;
-  });
+  const lookout = new Lookout(
+    () => {
+      looks++;
+      return false;
+    },
+    () => true,
+  );
   let turns = 0;
   const other = setInterval(() => turns++, 1);
   lookout.start();
-  await sleep(PAST);
+  while (lookout.isLooking) await turn();
   const after = looks;
   expect(after).toBeGreaterThan(0);
   await sleep(PAST);
   clearInterval(other);
   expect(looks).toBe(after);
   expect(turns).toBeGreaterThan(1);
+});
+
+it('goes on for what begins as something is found, and for what is under way still', async () => {
+  let underWay = 2;
+  let ends = 0;
+  const lookout: Lookout = new Lookout(
+    () => {
+      if (ends === 0) return false;
+      ends--;
+      underWay--;
+      if (underWay === 1) {
+        underWay++;
+        lookout.start();
+      }
+      return true;
+    },
+    () => underWay > 0,
+  );
+  lookout.start();
+  ends = 1;
+  await turn();
+  await turn();
+  expect([underWay, lookout.isLooking]).toEqual([2, true]);
+  ends = 3;
+  for (let n = 0; n < 10 && underWay > 0; n++) await turn();
+  expect([underWay, lookout.isLooking]).toEqual([2, true]);
+  underWay = 0;
+  await turn();
+  await turn();
+  expect(lookout.isLooking).toBe(false);
+});
+
+it('looks again behind an error', async () => {
+  let looks = 0;
+  const errors: unknown[] = [];
+  const lookout = new Lookout(
+    () => {
+      if (looks++ === 0) throw new Error('once');
+      return true;
+    },
+    () => false,
+  );
+  const onError = (error: unknown): void => void errors.push(error);
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.once('uncaughtException', onError);
+  try {
+    lookout.start();
+    await sleep(PAST);
+  } finally {
+    process.removeListener('uncaughtException', onError);
+    for (const other of others) process.on('uncaughtException', other);
+  }
+  lookout.start();
+  await sleep(PAST);
+  expect(looks).toBe(2);
+  expect(errors).toHaveLength(1);
 });

@@ -10,12 +10,14 @@ import { describeKvm } from '../kvm.js';
 import { Guest } from '../contract/guest.js';
 
 const DEVICE = '/dev/kvm';
+/** Descriptors of one: of the virtual machine and its first vCPU. */
+const EACH = 2;
 
 /** Virtual machines and vCPUs of this process. */
 const machines = (): number =>
   readdirSync('/proc/self/fd').filter((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).includes('kvm-vm');
+      return readlinkSync(`/proc/self/fd/${fd}`).includes('anon_inode:kvm-v');
     } catch {
       return false; // the directory's own, closed by now
     }
@@ -50,15 +52,28 @@ describeKvm('a spare machine', () => {
     const spare = new native.SpareMachine();
     spare.prepare(DEVICE);
     spare.prepare(DEVICE);
-    while (machines() === before) await sleep(1);
+    while (machines() < before + EACH) await sleep(1);
     spare.prepare(DEVICE);
     const platform = createKvmPlatform({ device: DEVICE, spare });
-    expect(machines()).toBe(before + 1);
+    expect(machines()).toBe(before + EACH);
     const other = createKvmPlatform({ device: DEVICE, spare });
-    expect(machines()).toBe(before + 2);
+    expect(machines()).toBe(before + 2 * EACH);
     platform.dispose();
     other.dispose();
     spare.dispose();
+    spare.dispose();
+    expect(machines()).toBe(before);
+  });
+
+  it('makes room for one of another device', async () => {
+    const before = machines();
+    const spare = new native.SpareMachine();
+    spare.prepare(DEVICE);
+    spare.prepare('/dev/../dev/kvm');
+    while (machines() < before + EACH) await sleep(1);
+    const platform = createKvmPlatform({ device: '/dev/../dev/kvm', spare });
+    expect(machines()).toBe(before + EACH);
+    platform.dispose();
     spare.dispose();
     expect(machines()).toBe(before);
   });

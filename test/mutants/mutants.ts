@@ -290,8 +290,8 @@ const EARLY_EXITS: readonly Mutant[] = [
   {
     name: 'a published answer is for the host where KVM comes out early',
     file: 'native/vcpu_run.c',
-    text: '(regs->rax >= RF_ANSWERS || context->answers[regs->rax] == RF_NO_ANSWER)',
-    replacement: '(regs->rax >= RF_ANSWERS || context->answers[regs->rax] || true)',
+    text: '__atomic_load_n(&context->answers[regs->rax], __ATOMIC_RELAXED) == RF_NO_ANSWER)',
+    replacement: 'context->id != 0)',
     lane: 'this host',
     hostClass: 'deprivileged',
     tests: ['kvm/early-exit'],

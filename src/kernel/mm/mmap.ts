@@ -54,7 +54,10 @@ export function mmap(mm: MemoryManager, request: MapRequest): number {
   if (request.placement === 'fixed') discard(mm, start, start + length);
   const vma = mm.insertVma(start, start + length, attributes, request.offset ?? 0);
   // A loader maps all of a library at first, and its segments over that.
-  if (request.placement === 'fixed') mm.pager.bringInSegment(vma, start, start + length);
+  if (request.placement === 'fixed') {
+    mm.pager.bringInSegment(vma, start, start + length);
+    mm.callSites?.populated(vma);
+  }
   const locked = vma.locked === 'at-once';
   if (locked || (request.populate === true && vma.locked === 'no')) {
     mm.pager.bringIn(vma, start, start + length);

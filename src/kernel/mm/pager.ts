@@ -34,6 +34,8 @@ const FILE_WINDOW = 128 * KIB;
 const RESIDENT_WINDOW = 512 * KIB;
 /** The same as a segment is mapped. */
 const SEGMENT_WINDOW = 16 * 1024 * KIB;
+/** Pieces that are mapped at once: as many as a fault may, and no call of a program's takes long. */
+const MOST_RUNS = 128;
 /** Copied at once of an image that is written, at first and at most. */
 const COPY_WINDOW = 64 * KIB;
 const MOST_COPIED = 256 * KIB;
@@ -56,19 +58,34 @@ export class Pager {
   /** Makes the page at `page` accessible in `vma`, which permits `access`. */
   fault(vma: Vma, page: number, access: AccessType): Fault | 0 {
     try {
-      const run = this.pages.find(page);
-      if (run === undefined) {
-        return vma.file === undefined
-          ? this.#populateAnonymous(vma, page)
-          : this.#populateFile(vma, vma.file.mappable, page, access);
-      }
-      if (access === Access.Write && run.writeProtected) return this.#makeWritable(vma, page, run);
-      this.pages.retranslate(page, PAGE_SIZE);
-      return 0;
+      return this.#resolve(vma, page, access, Infinity);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
+    // There may be memory for the page alone.
+    vma.faultAround = PAGE_SIZE;
+    vma.copyAround = 0;
+    try {
+      return this.#resolve(vma, page, access, PAGE_SIZE);
     } catch (error) {
       if (error instanceof OutOfMemoryError) return OUT_OF_MEMORY;
       throw error;
     }
+  }
+
+  /** `most`: bytes around it that are made so as well. */
+  #resolve(vma: Vma, page: number, access: AccessType, most: number): Fault | 0 {
+    const run = this.pages.find(page);
+    if (run === undefined) {
+      return vma.file === undefined
+        ? this.#populateAnonymous(vma, page, most)
+        : this.#populateFile(vma, vma.file.mappable, page, access, most);
+    }
+    if (access === Access.Write && run.writeProtected) {
+      return this.#makeWritable(vma, page, run, most);
+    }
+    this.pages.retranslate(page, PAGE_SIZE);
+    return 0;
   }
 
   /** Makes [start, end) of `vma` resident, as far as memory reaches. */
@@ -94,13 +111,13 @@ export class Pager {
   }
 
   /**
-   * Of a segment of an image, [start, end) of `vma`, just mapped: a small writable one, for the loader's relocations
-   * are about to write it; and what others have brought into memory already, which costs less than a fault.
+   * A segment of an image has been mapped, [start, end) of `vma`: brings in a small writable area, for the loader's
+   * relocations are about to write it; else what others have brought into memory already, which costs less than a fault.
    */
   bringInSegment(vma: Vma, start: number, end: number): void {
     if (isDataSegment(vma)) {
       this.fault(vma, vma.start, Access.Write);
-    } else if (vma.image && vma.file !== undefined && isShared(vma) && this.#prefersEarly) {
+    } else if (vma.image && vma.file !== undefined && showsFile(vma) && this.#prefersEarly) {
       this.#mapResident(vma, vma.file.mappable, start, Math.min(end, start + SEGMENT_WINDOW));
     }
   }
@@ -109,24 +126,15 @@ export class Pager {
     return this.pages.addressSpace.prefersPrecommit;
   }
 
-  #populateAnonymous(vma: Vma, page: number): Fault | 0 {
-    const size = this.#nextChunk(vma, page);
+  #populateAnonymous(vma: Vma, page: number, most: number): Fault | 0 {
+    const size = Math.min(this.#nextChunk(vma, page), most);
     const low = page - (page % size);
     const hole = this.pages.holeAround(
       page,
       Math.max(low, vma.start),
       Math.min(low + size, vma.end),
     );
-    let frames: FileRange;
-    try {
-      frames = this.#memory.allocate(hole.end - hole.start, MemoryKind.Anonymous);
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError) || hole.end - hole.start === PAGE_SIZE) throw error;
-      vma.faultAround = PAGE_SIZE;
-      hole.start = page;
-      hole.end = page + PAGE_SIZE;
-      frames = this.#memory.allocate(PAGE_SIZE, MemoryKind.Anonymous);
-    }
+    const frames = this.#memory.allocate(hole.end - hole.start, MemoryKind.Anonymous);
     this.#add(vma, hole.start, frames, OWNED);
     vma.expectedFault = vma.growsDown ? hole.start - PAGE_SIZE : hole.end;
     return 0;
@@ -153,10 +161,16 @@ export class Pager {
     );
   }
 
-  #populateFile(vma: Vma, file: Mappable, page: number, access: AccessType): Fault | 0 {
+  #populateFile(
+    vma: Vma,
+    file: Mappable,
+    page: number,
+    access: AccessType,
+    most: number,
+  ): Fault | 0 {
     const dataSegment = isDataSegment(vma);
     const copy = dataSegment || (!vma.shared && access === Access.Write);
-    const size = dataSegment || !copy ? FILE_WINDOW : this.#copyWindow(vma, page);
+    const size = Math.min(dataSegment || !copy ? FILE_WINDOW : this.#copyWindow(vma, page), most);
     const low = lowOf(vma, page, size);
     const hole = this.pages.holeAround(
       page,
@@ -165,13 +179,13 @@ export class Pager {
     );
     if (copy) return this.#copyFromFile(vma, file, page, hole.start, hole.end);
     const fault = this.#mapFromFile(vma, file, page, hole.start, hole.end, access);
-    if (fault === 0 && access !== Access.Write) this.#mapAround(vma, file, page);
+    if (fault === 0 && access !== Access.Write && size < most) this.#mapAround(vma, file, page);
     return fault;
   }
 
   /** What others have brought in around `page` costs less than a fault. */
   #mapAround(vma: Vma, file: Mappable, page: number): void {
-    const low = page - (page % RESIDENT_WINDOW);
+    const low = lowOf(vma, page, RESIDENT_WINDOW);
     const end = Math.min(low + RESIDENT_WINDOW, vma.end);
     this.#mapResident(vma, file, Math.max(low, vma.start), end);
   }
@@ -186,7 +200,8 @@ export class Pager {
   }
 
   #mapAllResident(vma: Vma, file: Mappable, start: number, end: number): void {
-    for (let at = start; at < end;) {
+    let runs = 0;
+    for (let at = start; at < end && runs < MOST_RUNS;) {
       const run = this.pages.find(at);
       const offset = vma.fileOffsetOf(at);
       if (run !== undefined) {
@@ -197,6 +212,7 @@ export class Pager {
         if (typeof frames !== 'object') return;
         this.#memory.incRef(frames);
         this.#add(vma, at, frames, { owned: false, writeProtected: true });
+        runs++;
         at += frames.end - frames.start;
       } else {
         at += PAGE_SIZE;
@@ -247,7 +263,7 @@ export class Pager {
     return 0;
   }
 
-  #makeWritable(vma: Vma, page: number, run: PageRun): Fault | 0 {
+  #makeWritable(vma: Vma, page: number, run: PageRun, most: number): Fault | 0 {
     if (vma.shared && vma.file !== undefined) {
       const frames = vma.file.mappable.pageAt(
         vma.fileOffsetOf(page),
@@ -259,7 +275,7 @@ export class Pager {
       this.#replace(vma, page, frames, { owned: false, writeProtected: false });
       return 0;
     }
-    const size = run.owned ? FORK_WINDOW : this.#copyWindow(vma, page);
+    const size = Math.min(run.owned ? FORK_WINDOW : this.#copyWindow(vma, page), most);
     const low = lowOf(vma, page, size);
     const start = Math.max(low, run.start, vma.start);
     const end = Math.min(low + size, run.end, vma.end);
@@ -319,7 +335,7 @@ function isDataSegment(vma: Vma): boolean {
 }
 
 /** May be read, and cannot come to differ from its file by being written. */
-function isShared(vma: Vma): boolean {
+function showsFile(vma: Vma): boolean {
   return vma.permits(Access.Read) && !vma.permits(Access.Write);
 }
 

@@ -161,6 +161,28 @@ describe('a page with rewritten calls', () => {
     expect(memory.allocated).toBe(4 * PAGE);
   });
 
+  it('is made as its segment is mapped, where that is in memory and needs no fault', () => {
+    const { mm, memory, file, site } = setUp();
+    call(mm, site);
+    const space = new JumpingSpace(memory);
+    space.prefersPrecommit = true;
+    const limits = new ResourceLimits();
+    const layout = chooseLayout(2 ** 47 - PAGE, 8 * 1024 * 1024);
+    const next = new MemoryManager({
+      addressSpace: space,
+      memory,
+      layout,
+      limits,
+      identity: ROOT,
+    });
+    const address = 0x40_0000;
+    const access = Access.Read | Access.Execute;
+    const segment = { address, length: 4 * PAGE, access, image: true, file: file.mapped };
+    map(next, { ...segment, placement: 'fixed' });
+    expect(bytesAt(space, address + PAGE + AT + 1)).toEqual(JUMP);
+    next.release();
+  });
+
   it('is made at once where processes of the same identity have used it often, and of no other', () => {
     const first = setUp();
     call(first.mm, first.site);

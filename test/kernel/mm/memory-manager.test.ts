@@ -135,6 +135,11 @@ describe('mappings of files', () => {
     space.capacity = 2;
     map(mm, { ...segment, placement: 'fixed' });
     expect(space.mapped).toBe(2);
+    space.capacity = Infinity;
+    // In pieces of a page each: as many as a fault may map.
+    const { mapped } = new FakeFile(memory, 400);
+    map(mm, { ...segment, length: 400 * PAGE_SIZE, placement: 'fixed', file: mapped });
+    expect(space.mapped).toBe(128);
     mm.release();
   });
 
@@ -175,6 +180,27 @@ describe('mappings of files', () => {
     for (const page of [2, 15, 16, 199]) {
       expect(bytesAt(mm, start + (page - 2) * PAGE_SIZE)).toEqual(new Array(4).fill(page + 1));
     }
+  });
+
+  it.each([
+    ['that was not there', false],
+    ['that was read', true],
+  ])('copies the page alone where there is no more memory, one %s', (_, isRead) => {
+    const memory = new FakeMemory((512 + 64 + 20) * PAGE_SIZE);
+    const { mm } = makeMm(memory);
+    const file = new FakeFile(memory, 512);
+    const start = map(mm, { length: 512 * PAGE_SIZE, image: true, file: file.mapped });
+    for (let page = 0; isRead && page < 512; page++) {
+      expect(mm.handleFault(start + page * PAGE_SIZE, Access.Read)).toBe(0);
+    }
+    for (let page = 0; page < 64; page++) {
+      expect(mm.handleFault(start + page * PAGE_SIZE, Access.Write)).toBe(0);
+    }
+    for (let page = 64; page < 84; page++) {
+      expect(mm.handleFault(start + page * PAGE_SIZE, Access.Write)).toBe(0);
+    }
+    expect(mm.handleFault(start + 84 * PAGE_SIZE, Access.Write)).toMatchObject({ signo: 9 });
+    mm.release();
   });
 
   it('refuses what the descriptor does not allow', () => {
