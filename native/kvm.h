@@ -20,7 +20,7 @@ extern "C" {
 /* Slots below are the native layer's own: system pages, the flush slot, page tables. */
 #define RF_FIRST_MEMORY_SLOT 128
 /* Bytes that a memory slot backs, of the memory file or of the area for host files. */
-#define RF_SLOT_CHUNK 0x4000000ull
+#define RF_SLOT_CHUNK 0x2000000ull
 
 /* The bits of the contract's access type. */
 #define RF_ACCESS_READ 1
