@@ -1,9 +1,10 @@
 /** Where a sandbox lives: that it is on the thread that was asked for, and what crosses from one to the other. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { threadId } from 'node:worker_threads';
@@ -16,6 +17,15 @@ import { patience } from '../patience.js';
 import { ROOT } from '../real/outcome.js';
 
 const MEMORY = { memory: 128 * 1024 ** 2 };
+/** What the open descriptors of this process are of; '' for the one of the listing itself, closed by then. */
+const descriptors = (): readonly string[] =>
+  readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
 /** dash asks once who its parent is. */
 const ASK = ['-c', 'echo $PPID'] as const;
 
@@ -119,11 +129,15 @@ describeKvm('a sandbox', () => {
     const once = async (): Promise<void> => {
       await run('/bin/sh', ['-c', 'echo to nobody >&2'], { ...MEMORY, stdin: 'inherit' });
     };
-    const open = (): number => readdirSync('/proc/self/fd').length;
+    // By KVM there is a machine for the next sandbox, once it has been opened: its vCPU comes last.
+    const open = async (): Promise<number> => {
+      while (!descriptors().some((target) => target.includes('kvm-vcpu'))) await sleep(1);
+      return descriptors().length;
+    };
     await once();
-    const before = open();
+    const before = await open();
     for (let n = 0; n < 5; n++) await once();
-    expect(open()).toBe(before);
+    expect(await open()).toBe(before);
   });
 
   it('leaves nothing open where its thread ends under it', async () => {
