@@ -121,13 +121,13 @@ it('looks again behind an error', async () => {
   process.once('uncaughtException', onError);
   try {
     lookout.start();
-    await sleep(PAST);
+    while (errors.length === 0) await turn();
   } finally {
     process.removeListener('uncaughtException', onError);
     for (const other of others) process.on('uncaughtException', other);
   }
   lookout.start();
-  await sleep(PAST);
+  while (lookout.isLooking) await turn();
   expect(looks).toBe(2);
   expect(errors).toHaveLength(1);
 });
